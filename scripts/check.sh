@@ -1,0 +1,20 @@
+#!/bin/sh
+# All checks, in the order in which they fail fastest. Prints Go's own test summary.
+set -eu
+
+unformatted=$(gofmt -l $(git ls-files '*.go'))
+if [ -n "$unformatted" ]; then
+	echo "gofmt: these files are not formatted:" >&2
+	echo "$unformatted" >&2
+	exit 1
+fi
+echo "== go vet"
+go vet ./...
+echo "== staticcheck"
+go tool staticcheck ./...
+echo "== go test"
+go test -timeout 15m ./...
+# The race detector runs where most of the work is Go and goroutines; under it the packages
+# around OpenCV and ONNX Runtime would take an hour on two cores.
+echo "== go test -race"
+go test -race -timeout 15m -short $(cat scripts/race.txt)
