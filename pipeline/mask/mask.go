@@ -37,6 +37,7 @@ type Mask struct {
 	win    image.Rectangle
 	stride int // words a row
 	words  []uint64
+	own    []uint64 // memory of m's own, kept apart from buffers that others lend
 }
 
 // New returns an empty mask on g that can hold cells of r (clipped to the grid).
@@ -62,32 +63,29 @@ func (m *Mask) Reset(g Grid, r image.Rectangle, buf []uint64) {
 	if r.Empty() {
 		r = image.Rectangle{}
 	}
-	n := WordsFor(r)
-	switch {
-	case buf != nil && len(buf) >= n:
-		m.words = buf[:n:n]
-	case cap(m.words) >= n:
-		m.words = m.words[:n]
-	default:
-		m.words = make([]uint64, n)
-	}
+	m.take(WordsFor(r), buf)
 	clear(m.words)
 	m.grid, m.win, m.stride = g, r, (r.Dx()+63)/64
 }
 
 // CopyFrom makes m an equal of o, in m's own memory or in buf as Reset says.
 func (m *Mask) CopyFrom(o *Mask, buf []uint64) {
-	n := len(o.words)
-	switch {
-	case buf != nil && len(buf) >= n:
-		m.words = buf[:n:n]
-	case cap(m.words) >= n:
-		m.words = m.words[:n]
-	default:
-		m.words = make([]uint64, n)
-	}
-	copy(m.words, o.words)
+	from := o.words // o may be m
+	m.take(len(from), buf)
+	copy(m.words, from)
 	m.grid, m.win, m.stride = o.grid, o.win, o.stride
+}
+
+// take makes room for n words with undefined contents.
+func (m *Mask) take(n int, buf []uint64) {
+	if buf != nil && len(buf) >= n {
+		m.words = buf[:n:n]
+		return
+	}
+	if cap(m.own) < n {
+		m.own = make([]uint64, n)
+	}
+	m.words = m.own[:n]
 }
 
 // Clone returns a copy with memory of its own.
@@ -144,24 +142,6 @@ func (m *Mask) At(x, y float64) bool {
 	return m.Has(int(fx), int(fy))
 }
 
-// Fill marks every cell of r that lies inside the window.
-func (m *Mask) Fill(r image.Rectangle) {
-	r = r.Intersect(m.win)
-	for y := r.Min.Y; y < r.Max.Y; y++ {
-		setRun(m.Row(y), r.Min.X-m.win.Min.X, r.Max.X-m.win.Min.X)
-	}
-}
-
-// setRun sets bits [a, b) of row.
-func setRun(row []uint64, a, b int) {
-	for a < b {
-		w, o := a>>6, a&63
-		n := min(64-o, b-a)
-		row[w] |= (^uint64(0) >> (64 - n)) << o
-		a += n
-	}
-}
-
 // Area is the number of set cells.
 func (m *Mask) Area() int {
 	n := 0
@@ -211,155 +191,6 @@ func (m *Mask) Bounds() image.Rectangle {
 		}
 	}
 	return r
-}
-
-// word returns the 64 bits of row that start at bit position i, which may be negative or
-// run past the row's end: what lies outside is zero.
-func word(row []uint64, i int) uint64 {
-	var v uint64
-	w, o := i>>6, uint(i&63) // arithmetic shift floors for negative i
-	if w >= 0 && w < len(row) {
-		v = row[w] >> o
-	}
-	if o != 0 && w+1 >= 0 && w+1 < len(row) {
-		v |= row[w+1] << (64 - o)
-	}
-	return v
-}
-
-// sameGrid panics when a and b lie on different grids: a programming error, since the
-// counts would be meaningless.
-func sameGrid(a, b *Mask) {
-	if a.grid != b.grid && len(a.words) > 0 && len(b.words) > 0 {
-		panic("mask: operation on masks of different grids")
-	}
-}
-
-// Intersection is the number of cells set in both masks, which must share a grid.
-func Intersection(a, b *Mask) int {
-	sameGrid(a, b)
-	r := a.win.Intersect(b.win)
-	if r.Empty() {
-		return 0
-	}
-	n := 0
-	nw := (r.Dx() + 63) / 64
-	oa, ob := r.Min.X-a.win.Min.X, r.Min.X-b.win.Min.X
-	for y := r.Min.Y; y < r.Max.Y; y++ {
-		ra, rb := a.Row(y), b.Row(y)
-		for w := 0; w < nw; w++ {
-			// Bits past the overlap are zero in the mask whose window ends first.
-			n += bits.OnesCount64(word(ra, oa+w<<6) & word(rb, ob+w<<6))
-		}
-	}
-	return n
-}
-
-// IoU is |a and b| / |a or b|, 0 when both are empty.
-func IoU(a, b *Mask) float64 {
-	return iou(Intersection(a, b), a.Area(), b.Area())
-}
-
-func iou(inter, areaA, areaB int) float64 {
-	if u := areaA + areaB - inter; u > 0 {
-		return float64(inter) / float64(u)
-	}
-	return 0
-}
-
-// Containment is the share of a that lies inside b: |a and b| / |a|, 0 when a is empty.
-func Containment(a, b *Mask) float64 {
-	n := a.Area()
-	if n == 0 {
-		return 0
-	}
-	return float64(Intersection(a, b)) / float64(n)
-}
-
-// combine writes f(m, o) into m for every word of m's window.
-func (m *Mask) combine(o *Mask, f func(a, b uint64) uint64) {
-	sameGrid(m, o)
-	off := m.win.Min.X - o.win.Min.X
-	last := ^uint64(0)
-	if n := m.win.Dx() & 63; n != 0 {
-		last = 1<<n - 1
-	}
-	for y := m.win.Min.Y; y < m.win.Max.Y; y++ {
-		row, other := m.Row(y), o.Row(y)
-		for w := range row {
-			row[w] = f(row[w], word(other, off+w<<6))
-		}
-		row[len(row)-1] &= last
-	}
-}
-
-// And keeps the cells that are in o too.
-func (m *Mask) And(o *Mask) { m.combine(o, func(a, b uint64) uint64 { return a & b }) }
-
-// AndNot removes the cells that are in o.
-func (m *Mask) AndNot(o *Mask) { m.combine(o, func(a, b uint64) uint64 { return a &^ b }) }
-
-// Or adds the cells of o that lie inside m's window; use Union where the window must grow.
-func (m *Mask) Or(o *Mask) { m.combine(o, func(a, b uint64) uint64 { return a | b }) }
-
-// Union returns a new mask holding the cells of every given mask (one grid), nil for none.
-func Union(ms ...*Mask) *Mask {
-	if len(ms) == 0 {
-		return nil
-	}
-	r := image.Rectangle{}
-	for _, m := range ms {
-		r = r.Union(m.win)
-	}
-	u := New(ms[0].grid, r)
-	for _, m := range ms {
-		u.Or(m)
-	}
-	return u
-}
-
-// Shift returns a copy moved by (dx, dy) cells; what leaves the grid is lost.
-func (m *Mask) Shift(dx, dy int) *Mask {
-	s := New(m.grid, m.win.Add(image.Pt(dx, dy)))
-	off := s.win.Min.X - dx - m.win.Min.X
-	last := ^uint64(0)
-	if n := s.win.Dx() & 63; n != 0 {
-		last = 1<<n - 1
-	}
-	for y := s.win.Min.Y; y < s.win.Max.Y; y++ {
-		row, from := s.Row(y), m.Row(y-dy)
-		for w := range row {
-			row[w] = word(from, off+w<<6)
-		}
-		row[len(row)-1] &= last
-	}
-	return s
-}
-
-// Resample returns the mask on another grid: a cell is set when its centre lies on m.
-func (m *Mask) Resample(g Grid) *Mask {
-	if g == m.grid {
-		return m.Clone()
-	}
-	b := m.Bounds()
-	if b.Empty() {
-		return New(g, image.Rectangle{})
-	}
-	x1, y1 := m.grid.ToFrame(float64(b.Min.X), float64(b.Min.Y))
-	x2, y2 := m.grid.ToFrame(float64(b.Max.X), float64(b.Max.Y))
-	cx1, cy1 := g.ToCell(x1, y1)
-	cx2, cy2 := g.ToCell(x2, y2)
-	out := New(g, image.Rect(int(math.Floor(cx1)), int(math.Floor(cy1)), int(math.Ceil(cx2)), int(math.Ceil(cy2))))
-	for y := out.win.Min.Y; y < out.win.Max.Y; y++ {
-		row := out.Row(y)
-		for x := out.win.Min.X; x < out.win.Max.X; x++ {
-			if fx, fy := g.ToFrame(float64(x)+.5, float64(y)+.5); m.At(fx, fy) {
-				i := x - out.win.Min.X
-				row[i>>6] |= 1 << (i & 63)
-			}
-		}
-	}
-	return out
 }
 
 // FrameBounds returns the tight extent in frame pixels: x1, y1, x2, y2; all zero when empty.
