@@ -7,6 +7,8 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"reflect"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -169,4 +171,48 @@ func FuzzParse(f *testing.F) {
 			}
 		}
 	})
+}
+
+// TestExampleIsTheDefault holds the commented example to the code: every key is in it, with
+// its default.
+func TestExampleIsTheDefault(t *testing.T) {
+	c, err := Load("../../../deploy/outrider.example.yml", env(map[string]string{"YARD_PASSWORD": "x"}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	cam := c.Cameras["yard"]
+	c.Cameras = nil
+	want := Default()
+	for _, p := range []*[]string{&c.Web.Hosts, &c.WebRTC.ICEServers, &c.WebRTC.PublicIPs} {
+		if len(*p) == 0 {
+			*p = nil
+		}
+	}
+	if d := cmp.Diff(want, c); d != "" {
+		t.Errorf("the example differs from Default (-want +got):\n%s", d)
+	}
+	cam.Source, cam.Prompts = "", nil
+	if d := cmp.Diff(DefaultCamera(), cam); d != "" {
+		t.Errorf("the example's camera differs from DefaultCamera (-want +got):\n%s", d)
+	}
+	text, err := os.ReadFile("../../../deploy/outrider.example.yml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var walk func(reflect.Type)
+	walk = func(ty reflect.Type) {
+		switch ty.Kind() {
+		case reflect.Map, reflect.Slice:
+			walk(ty.Elem())
+		case reflect.Struct:
+			for i := range ty.NumField() {
+				key := ty.Field(i).Tag.Get("yaml")
+				if !regexp.MustCompile(`(?m)^\s*(- )?` + regexp.QuoteMeta(key) + `:`).Match(text) {
+					t.Errorf("the example lacks key %q of %s", key, ty.Name())
+				}
+				walk(ty.Field(i).Type)
+			}
+		}
+	}
+	walk(reflect.TypeFor[Config]())
 }
