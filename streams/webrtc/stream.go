@@ -1,0 +1,272 @@
+package webrtc
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/pion/rtp"
+
+	"outrider/pipeline"
+	"outrider/streams/vpx"
+)
+
+// keyGap is the least time between two key frames asked for: a lossy viewer asks in bursts,
+// and a key frame costs all viewers as much as several others.
+const keyGap = 300 * time.Millisecond
+
+// streamKey names a stream: a camera, with or without its overlay drawn in.
+type streamKey struct {
+	camera  string
+	overlay bool
+}
+
+// stream is the video of one camera as all its viewers get it: one goroutine with one
+// encoder. It lives while it has viewers.
+type stream struct {
+	server *Server
+	key    streamKey
+	count  *counters
+
+	wake chan struct{} // something came in
+	done chan struct{} // closed when the last viewer has left
+
+	mu      sync.Mutex // guards what follows
+	gate    gate
+	viewers []*viewer
+	closed  bool
+
+	keyWanted atomic.Bool
+
+	// What follows belongs to the goroutine.
+	base      uint32 // RTP time stamp of the first frame
+	clock     clock
+	encoder   *vpx.Encoder
+	payloader rtp.Payloader
+	converter vpx.Converter
+	picture   vpx.I420
+	canvas    []byte
+	meta      metaEncoder
+	message   []byte
+	lastKey   time.Time
+	refused   [2]int // size that no encoder takes, told once
+	targets   []*viewer
+}
+
+func newStream(s *Server, key streamKey) *stream {
+	st := &stream{
+		server: s, key: key, count: s.counters(key),
+		wake: make(chan struct{}, 1), done: make(chan struct{}),
+		base: rand.Uint32(), payloader: newPayloader(s.Codec),
+	}
+	if s.Mode == Exact {
+		st.gate.budget = s.ExactBudget
+	}
+	return st
+}
+
+// pushFrame queues a frame. It never blocks.
+func (st *stream) pushFrame(f *pipeline.Frame) {
+	st.mu.Lock()
+	if !st.closed {
+		st.gate.push(f, time.Now())
+	}
+	st.mu.Unlock()
+	st.signal()
+}
+
+// publish queues a result. It never blocks.
+func (st *stream) publish(r *pipeline.Result) {
+	st.mu.Lock()
+	if !st.closed {
+		st.gate.answer(r)
+	}
+	st.mu.Unlock()
+	st.signal()
+}
+
+func (st *stream) signal() {
+	select {
+	case st.wake <- struct{}{}:
+	default:
+	}
+}
+
+// wantKey asks for a key frame; requests that come close together get one.
+func (st *stream) wantKey() { st.keyWanted.Store(true) }
+
+// run sends frames until the stream is closed.
+func (st *stream) run() {
+	defer st.free()
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		st.mu.Lock()
+		f, r, wait := st.gate.next(time.Now())
+		dropped := st.gate.dropped
+		st.gate.dropped = 0
+		st.targets = append(st.targets[:0], st.viewers...)
+		st.mu.Unlock()
+		st.count.droppedFrames.Add(dropped)
+		if f != nil {
+			st.send(f, r)
+			f.Release()
+			if r != nil {
+				r.Release()
+			}
+			select {
+			case <-st.done:
+				return
+			default:
+			}
+			continue
+		}
+		if wait <= 0 {
+			wait = time.Hour
+		}
+		timer.Reset(wait)
+		select {
+		case <-st.wake:
+		case <-timer.C:
+		case <-st.done:
+			return
+		}
+	}
+}
+
+func (st *stream) free() {
+	st.mu.Lock()
+	st.closed = true
+	st.gate.clear()
+	st.mu.Unlock()
+	if st.encoder != nil {
+		_ = st.encoder.Close() // frees memory; has nothing to say
+	}
+	st.count.bitrate.Store(0)
+}
+
+// send encodes one frame and hands it to the viewers. r is the newest answer not newer than
+// the frame, nil when there is none.
+func (st *stream) send(f *pipeline.Frame, r *pipeline.Result) {
+	w, h := f.Width&^1, f.Height&^1
+	ticks := st.clock.ticks(f.Captured)
+	stamp := st.base + uint32(ticks)
+	if r != nil && r.Frame.Seq == f.Seq {
+		st.count.ownAnswer.Add(1)
+	}
+	// The metadata goes first: encoding takes longer than its way to the page.
+	if !st.key.overlay {
+		st.sendMeta(frameInfo{rtp: stamp, seq: f.Seq, captured: f.Captured, w: w, h: h}, r)
+	}
+	if err := st.prepare(w, h); err != nil {
+		st.count.errors.Add(1)
+		if st.refused != [2]int{w, h} {
+			st.refused = [2]int{w, h}
+			st.server.Log.Error("cannot send this camera's pictures", "camera", st.key.camera, "error", err)
+		}
+		return
+	}
+	pix := f.Data
+	if st.key.overlay && r != nil {
+		st.canvas = append(st.canvas[:0], f.Data...)
+		st.server.Painter.Draw(st.canvas, f.Width, f.Height, r)
+		pix = st.canvas
+	}
+	begin := time.Now()
+	if err := st.converter.Convert(&st.picture, pix, f.Width, f.Height); err != nil {
+		st.fail(err)
+		return
+	}
+	st.adapt(w, h)
+	key := begin.Sub(st.lastKey) >= keyGap && st.keyWanted.Swap(false)
+	p, err := st.encoder.Encode(&st.picture, ticks, key)
+	if err != nil {
+		st.keyWanted.Store(true)
+		st.fail(err)
+		return
+	}
+	if p.Key {
+		st.lastKey = begin
+		st.count.keys.Add(1)
+	}
+	st.count.encodeTime.Add(time.Since(begin))
+	st.count.frames.Add(1)
+	st.count.encodedBytes.Add(uint64(len(p.Data)))
+	out := &encoded{packets: st.payloader.Payload(mtu, p.Data), stamp: stamp, key: p.Key}
+	for _, v := range st.targets {
+		v.enqueue(item{frame: out})
+	}
+}
+
+// prepare makes an encoder for w x h when there is none.
+func (st *stream) prepare(w, h int) error {
+	if st.encoder != nil && st.picture.Width == w && st.picture.Height == h {
+		return nil
+	}
+	if st.encoder != nil {
+		_ = st.encoder.Close() // frees memory; has nothing to say
+		st.encoder = nil
+	}
+	e, err := vpx.New(vpx.Options{Codec: st.server.Codec, Width: w, Height: h, Bitrate: st.ceiling(w, h)})
+	if err != nil {
+		return fmt.Errorf("encode %dx%d: %w", w, h, err)
+	}
+	if err := st.picture.Resize(w, h); err != nil {
+		_ = e.Close()
+		return err
+	}
+	st.encoder = e
+	st.keyWanted.Store(false) // the first frame is one
+	return nil
+}
+
+// ceiling is the most bits a second that pictures of w x h are worth: 4 a pixel, which is
+// 3.7 Mbit/s at 1280x720, and never more than the server's limit.
+func (st *stream) ceiling(w, h int) int {
+	return max(st.server.MinBitrate, min(st.server.Bitrate, max(300_000, 4*w*h)))
+}
+
+// adapt lets the encoder follow the bandwidth of the slowest viewer, above the floor. Viewers
+// below the floor lose frames of their own instead (viewer.send).
+func (st *stream) adapt(w, h int) {
+	rate := st.ceiling(w, h)
+	for _, v := range st.targets {
+		// A tenth is left for metadata, retransmissions and the estimate's own swing.
+		rate = min(rate, v.estimate()/10*9)
+	}
+	rate = max(rate, st.server.MinBitrate)
+	st.count.bitrate.Store(int64(rate))
+	now := st.encoder.Options().Bitrate
+	if d := rate - now; d > now/32 || -d > now/32 {
+		if err := st.encoder.SetBitrate(rate); err != nil {
+			st.fail(err)
+		}
+	}
+}
+
+// sendMeta sends the message of a frame to the viewers that have a channel.
+func (st *stream) sendMeta(f frameInfo, r *pipeline.Result) {
+	listening := false
+	for _, v := range st.targets {
+		listening = listening || v.listening.Load()
+	}
+	if !listening {
+		return
+	}
+	st.message = st.meta.append(st.message[:0], f, r)
+	text := string(st.message)
+	for _, v := range st.targets {
+		if v.listening.Load() {
+			v.enqueue(item{meta: text})
+		}
+	}
+}
+
+// fail counts an error, and tells the first of a kind that lasts.
+func (st *stream) fail(err error) {
+	if n := st.count.errors.Add(1); n&(n-1) == 0 {
+		st.server.Log.Error("video frame not sent", "camera", st.key.camera, "error", err, "times", n)
+	}
+}
