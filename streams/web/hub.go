@@ -1,0 +1,130 @@
+package web
+
+import (
+	"context"
+	"encoding/json"
+	"sync"
+
+	"outrider/pipeline"
+)
+
+// message is one server-sent event, encoded once for all streams.
+type message struct {
+	name string
+	id   string // for Last-Event-ID; empty on what cannot be replayed
+	data []byte
+}
+
+// hub hands messages to the open streams and remembers the newest events. The zero value is
+// ready; safe for concurrent use.
+//
+// A stream that does not keep up is ended: its client connects again and says by
+// Last-Event-ID where to go on, so that nothing is missed silently.
+type hub struct {
+	mu      sync.Mutex
+	streams map[chan message]struct{}
+	recent  []pipeline.Event // oldest first
+}
+
+const (
+	maxRecent    = 512
+	maxStreams   = 256
+	streamBuffer = 128
+)
+
+// event remembers e and sends it.
+func (h *hub) event(e *pipeline.Event) {
+	kept := *e
+	kept.Track.Mask = nil // lives only as long as the result
+	h.mu.Lock()
+	if len(h.recent) == maxRecent {
+		copy(h.recent, h.recent[1:])
+		h.recent = h.recent[:maxRecent-1]
+	}
+	h.recent = append(h.recent, kept)
+	h.mu.Unlock()
+	h.send("event", kept.ID, kept)
+	if kept.Track.PromptID != "" && kept.Kind != pipeline.EventUpdated {
+		h.send("prompt", "", promptChange{kept.Camera, kept.Track.PromptID, "state"})
+	}
+}
+
+// send encodes v and gives it to every stream.
+func (h *hub) send(name, id string, v any) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if len(h.streams) == 0 {
+		return
+	}
+	data, err := json.Marshal(v)
+	if err != nil {
+		return // only Event.Data could: it is the emitter's to keep marshalable
+	}
+	m := message{name, id, data}
+	for c := range h.streams {
+		select {
+		case c <- m:
+		default:
+			delete(h.streams, c)
+			close(c)
+		}
+	}
+}
+
+// open adds a stream, nil when there are too many. Its channel is closed when the stream
+// falls behind.
+func (h *hub) open() chan message {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if len(h.streams) >= maxStreams {
+		return nil
+	}
+	if h.streams == nil {
+		h.streams = map[chan message]struct{}{}
+	}
+	c := make(chan message, streamBuffer)
+	h.streams[c] = struct{}{}
+	return c
+}
+
+func (h *hub) close(c chan message) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	delete(h.streams, c)
+}
+
+// Query answers from the events that are remembered, so that a process without a store has
+// a recent past too.
+func (h *hub) Query(_ context.Context, q EventQuery) (EventPage, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	page := EventPage{Events: []pipeline.Event{}}
+	if q.After != "" {
+		for i := range h.recent {
+			if e := &h.recent[i]; e.ID > q.After && q.matches(e) && len(page.Events) < q.Limit {
+				page.Events = append(page.Events, *e)
+			}
+		}
+		return page, nil
+	}
+	for i := len(h.recent) - 1; i >= 0; i-- {
+		e := &h.recent[i]
+		if !q.matches(e) || q.Cursor != "" && e.ID >= q.Cursor {
+			continue
+		}
+		if len(page.Events) == q.Limit {
+			page.Next = page.Events[q.Limit-1].ID
+			break
+		}
+		page.Events = append(page.Events, *e)
+	}
+	return page, nil
+}
+
+func (q *EventQuery) matches(e *pipeline.Event) bool {
+	return (q.Camera == "" || e.Camera == q.Camera) &&
+		(q.Kind == "" || string(e.Kind) == q.Kind) &&
+		(q.Label == "" || e.Track.Label == q.Label) &&
+		(q.From.IsZero() || !e.Time.Before(q.From)) &&
+		(q.To.IsZero() || e.Time.Before(q.To))
+}

@@ -1,0 +1,104 @@
+package web
+
+import (
+	"errors"
+	"net/http"
+	"sort"
+	"time"
+)
+
+// handler answers a request, or returns the error to answer with; nothing may be written
+// before an error is returned.
+type handler func(w http.ResponseWriter, r *http.Request) error
+
+// route is one method of one path. The paths under api are those of openapi.json.
+type route struct {
+	method, path string
+	serve        handler
+	streams      bool // may last longer than writeTimeout
+}
+
+const api = "/api/v1"
+
+// writeTimeout bounds the answer of an ordinary request.
+const writeTimeout = 30 * time.Second
+
+func (s *Server) routes() []route {
+	return []route{
+		{"GET", api + "/cameras", s.listCameras, false},
+		{"GET", api + "/cameras/{cam}", s.getCamera, false},
+		{"GET", api + "/cameras/{cam}/snapshot.jpg", s.snapshot, true},
+		{"GET", api + "/cameras/{cam}/tracks", s.tracks, false},
+		{"GET", api + "/cameras/{cam}/segments", s.segments, false},
+		{"GET", api + "/cameras/{cam}/obstacles", s.obstacles, false},
+		{"GET", api + "/cameras/{cam}/prompts", s.listPrompts, false},
+		{"POST", api + "/cameras/{cam}/prompts", s.createPrompt, false},
+		{"GET", api + "/cameras/{cam}/prompts/{id}", s.getPrompt, false},
+		{"DELETE", api + "/cameras/{cam}/prompts/{id}", s.deletePrompt, false},
+		{"GET", api + "/events", s.listEvents, false},
+		{"GET", api + "/events/stream", s.streamEvents, true},
+		{"GET", api + "/system", s.system, false},
+		{"GET", api + "/openapi.json", s.openapi, false},
+		{"GET", "/healthz", s.healthz, false},
+		{"GET", "/readyz", s.readyz, false},
+		{"GET", "/metrics", s.metrics, false},
+		{"GET", "/{$}", s.page, false},
+		{"GET", "/cam/{cam}", s.page, false},
+		{"GET", "/ui/{version}/{file...}", s.asset, false},
+	}
+}
+
+func (s *Server) mux() *http.ServeMux {
+	m := http.NewServeMux()
+	methods := map[string][]string{}
+	for _, r := range s.routes() {
+		m.Handle(r.method+" "+r.path, s.answer(r.serve, r.streams))
+		methods[r.path] = append(methods[r.path], r.method)
+		if r.method == "GET" {
+			methods[r.path] = append(methods[r.path], "HEAD")
+		}
+	}
+	for path, allow := range methods {
+		sort.Strings(allow)
+		m.Handle(path, s.answer(methodNotAllowed(allow), false))
+	}
+	m.Handle("/whep/", s.answer(s.whep, false))
+	m.Handle("/", s.answer(notFound, false))
+	return m
+}
+
+// answer turns a handler into an http.Handler. It logs what was our fault.
+func (s *Server) answer(h handler, streams bool) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		c := http.NewResponseController(w)
+		if streams {
+			// The connection's read deadline would end the request's context.
+			_ = c.SetReadDeadline(time.Time{})
+		} else {
+			_ = c.SetWriteDeadline(time.Now().Add(writeTimeout))
+		}
+		err := h(w, r)
+		if err == nil {
+			return
+		}
+		if errors.Is(err, r.Context().Err()) && r.Context().Err() != nil && s.ctx.Err() == nil {
+			return // nobody listens any more
+		}
+		if p := asProblem(err); p.Status >= 500 && p.Status != http.StatusServiceUnavailable {
+			s.Log.Error("request failed", "method", r.Method, "path", r.URL.Path, "error", err)
+		}
+		writeProblem(w, err)
+	})
+}
+
+func notFound(_ http.ResponseWriter, r *http.Request) error {
+	return problem(http.StatusNotFound, "there is nothing at %s; the API is under %s and described by %s/openapi.json", r.URL.Path, api, api)
+}
+
+func (s *Server) whep(w http.ResponseWriter, r *http.Request) error {
+	if s.WHEP == nil {
+		return problem(http.StatusServiceUnavailable, "video by WebRTC is off in this process")
+	}
+	s.WHEP.ServeHTTP(w, r)
+	return nil
+}

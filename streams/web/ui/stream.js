@@ -1,0 +1,76 @@
+// Keeps the store up to date: one EventSource, and a slow poll for the figures that change
+// all the time.
+
+import * as api from './api.js';
+import {cameras, online, prompts, putCamera, reloadWanted} from './store.js';
+
+const pollEvery = 2000;
+const promptsEvery = 5000;
+
+let source = null;
+let goneSince = 0;
+export const clock = {offset: 0};
+
+/** Starts; call once. */
+export function start(version) {
+  source = new EventSource(`${api.base}/events/stream`);
+  source.addEventListener('hello', (e) => {
+    reloadWanted.value = JSON.parse(e.data).ui !== version;
+    alive();
+    refresh();
+    measureClock();
+  });
+  source.addEventListener('camera', (e) => putCamera(JSON.parse(e.data)));
+  source.addEventListener('prompt', (e) => refreshPrompts(JSON.parse(e.data).camera));
+  source.onerror = gone;
+  setInterval(refresh, pollEvery);
+  setInterval(() => document.hidden || refreshAllPrompts(), promptsEvery);
+  setInterval(measureClock, 60000);
+  refresh();
+}
+
+async function refresh() {
+  if (document.hidden) return;
+  try {
+    cameras.value = await api.listCameras();
+    alive();
+  } catch (e) {
+    if (e.status === 0 || e.status >= 500) gone();
+  }
+}
+
+/** Fetches the prompts of one camera again. */
+export async function refreshPrompts(cam) {
+  try {
+    const list = await api.listPrompts(cam);
+    prompts.value = new Map(prompts.value).set(cam, list);
+  } catch (e) {
+    if (e.status === 409) prompts.value = new Map(prompts.value).set(cam, []);
+  }
+}
+
+function refreshAllPrompts() {
+  for (const cam of prompts.value.keys()) refreshPrompts(cam);
+}
+
+function alive() {
+  goneSince = 0;
+  online.value = true;
+}
+
+// One lost request is no outage: it takes two seconds of failures.
+function gone() {
+  const now = Date.now();
+  goneSince ||= now;
+  if (now - goneSince >= pollEvery - 100) online.value = false;
+  // A stream that was refused is closed for good by the browser.
+  if (source.readyState === EventSource.CLOSED) setTimeout(refresh, pollEvery);
+}
+
+async function measureClock() {
+  try {
+    clock.offset = await api.clockOffset();
+  } catch {
+    // The next hello or minute tries again.
+  }
+}

@@ -1,0 +1,148 @@
+package web_test
+
+import (
+	"bytes"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"regexp"
+	"strings"
+	"testing"
+
+	"outrider/streams/web"
+)
+
+// walkUI calls f for every file of the dashboard.
+func walkUI(f func(name string, b []byte)) error {
+	ui := os.DirFS("ui")
+	return fs.WalkDir(ui, ".", func(name string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		b, err := fs.ReadFile(ui, name)
+		if err == nil {
+			f(name, b)
+		}
+		return err
+	})
+}
+
+// The budgets of the dashboard, in bytes before compression.
+const (
+	maxUI        = 150_000
+	maxFirstView = 95_000
+)
+
+func TestSizeOfThePage(t *testing.T) {
+	total := 0
+	var list []string
+	if err := walkUI(func(name string, b []byte) {
+		total += len(b)
+		list = append(list, fmt.Sprintf("%6d %s", len(b), name))
+	}); err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("%d bytes in %d files\n%s", total, len(list), strings.Join(list, "\n"))
+	if total > maxUI {
+		t.Errorf("the dashboard has %d bytes, at most %d are allowed", total, maxUI)
+	}
+	if total > maxFirstView {
+		t.Errorf("everything is loaded at the start: %d bytes, want at most %d; load views with import()", total, maxFirstView)
+	}
+}
+
+// Every module and style that a file names must exist, because there is no build step that
+// would notice.
+func TestImportsExist(t *testing.T) {
+	refs := regexp.MustCompile(`(?m)(?:from|import) '(\.[^']+)'|/ui/\{version\}/([^"]+)"`)
+	seen := map[string]bool{"index.html": true}
+	files := map[string][]byte{}
+	if err := walkUI(func(name string, b []byte) { files[name] = b }); err != nil {
+		t.Fatal(err)
+	}
+	for name, b := range files {
+		for _, m := range refs.FindAllSubmatch(b, -1) {
+			target := string(m[2])
+			if len(m[1]) > 0 {
+				target = path.Join(path.Dir(name), string(m[1]))
+			}
+			seen[target] = true
+			if files[target] == nil {
+				t.Errorf("%s names %s, which does not exist", name, target)
+			}
+		}
+	}
+	for name := range files {
+		if !seen[name] {
+			t.Errorf("nothing uses %s", name)
+		}
+	}
+}
+
+// Texts are in one file: each is used, and each that is used is there.
+func TestTexts(t *testing.T) {
+	var texts, code []byte
+	if err := walkUI(func(name string, b []byte) {
+		switch {
+		case name == "i18n/en.js":
+			texts = b
+		case strings.HasSuffix(name, ".js"):
+			code = append(code, b...)
+		}
+	}); err != nil {
+		t.Fatal(err)
+	}
+	keys := map[string]bool{}
+	for _, m := range regexp.MustCompile(`(?m)^  '([a-z0-9.]+)':`).FindAllSubmatch(texts, -1) {
+		keys[string(m[1])] = true
+	}
+	if len(keys) < 50 {
+		t.Fatalf("only %d texts found", len(keys))
+	}
+	prefixes := []string{}
+	for _, m := range regexp.MustCompile(`\bt\('([a-z0-9.]+)'( \+)?`).FindAllSubmatch(code, -1) {
+		key := string(m[1])
+		switch {
+		case len(m[2]) > 0:
+			prefixes = append(prefixes, key)
+		case !keys[key]:
+			t.Errorf("text %q is used, but not there", key)
+		}
+	}
+	for key := range keys {
+		used := bytes.Contains(code, []byte("'"+key+"'"))
+		for _, p := range prefixes {
+			used = used || strings.HasPrefix(key, p)
+		}
+		if !used {
+			t.Errorf("text %q is there, but not used", key)
+		}
+	}
+}
+
+func TestAssets(t *testing.T) {
+	_, url := start(t, &web.Server{Directory: newYard("yard")})
+	page := do(t, "GET", url+"/", "")
+	if page.header.Get("Content-Type") != "text/html; charset=utf-8" || page.header.Get("Cache-Control") != "no-cache" {
+		t.Errorf("page: %v", page.header)
+	}
+	m := regexp.MustCompile(`src="(/ui/[0-9a-f]{12}/boot\.js)"`).FindSubmatch(page.body)
+	if m == nil {
+		t.Fatalf("no script in %s", page.body)
+	}
+	js := do(t, "GET", url+string(m[1]), "")
+	if js.status != 200 || !strings.Contains(js.header.Get("Cache-Control"), "immutable") || !strings.HasPrefix(js.header.Get("Content-Type"), "text/javascript") {
+		t.Errorf("script: %d %v", js.status, js.header)
+	}
+	plain, err := os.ReadFile("ui/boot.js")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(js.body, plain) {
+		t.Error("the script is not the file (the client unpacks gzip by itself)")
+	}
+	if other := do(t, "GET", url+"/cam/anything", ""); !bytes.Equal(other.body, page.body) {
+		t.Error("/cam/... is not the page")
+	}
+}
