@@ -138,18 +138,25 @@ func Union(ms ...*Mask) *Mask {
 
 // Shift returns a copy moved by (dx, dy) cells; what leaves the grid is lost.
 func (m *Mask) Shift(dx, dy int) *Mask {
-	s := New(m.grid, m.win.Add(image.Pt(dx, dy)))
-	off := s.win.Min.X - dx - m.win.Min.X
+	s := &Mask{}
+	s.ShiftFrom(m, dx, dy, nil)
+	return s
+}
+
+// ShiftFrom makes m a copy of o moved by (dx, dy) cells, in m's own memory or in buf as Reset
+// says. What leaves the grid is lost. m and o must not be one mask.
+func (m *Mask) ShiftFrom(o *Mask, dx, dy int, buf []uint64) {
+	m.Reset(o.grid, o.win.Add(image.Pt(dx, dy)), buf)
+	off := m.win.Min.X - dx - o.win.Min.X
 	last := ^uint64(0)
-	if n := s.win.Dx() & 63; n != 0 {
+	if n := m.win.Dx() & 63; n != 0 {
 		last = 1<<n - 1
 	}
-	for y := s.win.Min.Y; y < s.win.Max.Y; y++ {
-		row, from := s.Row(y), m.Row(y-dy)
+	for y := m.win.Min.Y; y < m.win.Max.Y; y++ {
+		row, from := m.Row(y), o.Row(y-dy)
 		for w := range row {
 			row[w] = word(from, off+w<<6)
 		}
 		row[len(row)-1] &= last
 	}
-	return s
 }
