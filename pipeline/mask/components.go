@@ -28,6 +28,7 @@ type Component struct {
 // together. It works on runs with a union-find, so its cost is that of the runs. It allocates
 // nothing once its memory has grown. The zero value is ready; not safe for concurrent use.
 type Labeler struct {
+	grid   Grid
 	runs   []labelledRun
 	parent []int32 // of the runs: union-find, the smallest index is the root
 	area   []int   // of the roots
@@ -55,6 +56,17 @@ func (l *Labeler) Components(m *Mask) []Component {
 		p.Bounds = p.Bounds.Union(box)
 	}
 	return l.parts
+}
+
+// Extract makes dst the component i of the last call of Components, in a tight window, in
+// dst's own memory. The labelled mask must not have been changed since.
+func (l *Labeler) Extract(i int, dst *Mask) {
+	dst.Reset(l.grid, l.parts[i].Bounds, nil)
+	for k, r := range l.runs {
+		if l.index[l.find(int32(k))] == int32(i) {
+			dst.SetRun(int(r.y), int(r.x0), int(r.x1))
+		}
+	}
 }
 
 // KeepMain clears, in place, every connected part of m that is smaller than share times the
@@ -87,7 +99,7 @@ func (l *Labeler) KeepMain(m *Mask, share float64) int {
 // label collects the runs of m and joins those that touch. Every parent has a smaller index
 // than its child, so a root is the first run of its part.
 func (l *Labeler) label(m *Mask) {
-	l.runs = l.runs[:0]
+	l.grid, l.runs = m.grid, l.runs[:0]
 	w := m.win
 	above := 0 // where the runs of the row above begin
 	for y := w.Min.Y; y < w.Max.Y; y++ {

@@ -73,6 +73,15 @@ func TestComponentsAgainstNaive(t *testing.T) {
 		if got := l.Components(m); !slices.Equal(got, want) {
 			t.Fatalf("components %v, want %v", got, want)
 		}
+		for i, p := range n.parts() {
+			var part mask.Mask
+			l.Extract(i, &part)
+			one := newNaive(n.g)
+			for _, c := range p {
+				one.cell[c.Y][c.X] = true
+			}
+			check(t, "Extract", &part, one)
+		}
 		check(t, "LargestComponent", m.LargestComponent(), n.keepMain(1.1))
 		check(t, "after LargestComponent", m, n)
 		share := r.Float64()
