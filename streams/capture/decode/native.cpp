@@ -1,0 +1,9 @@
+#include "native.h"
+#include <opencv2/core/utility.hpp>
+#include <opencv2/core/utils/logger.hpp>
+
+void outrider_cv_set_threads(int n) { cv::setNumThreads(n); }
+
+void outrider_cv_only_errors(void) {
+    cv::utils::logging::setLogLevel(cv::utils::logging::LOG_LEVEL_ERROR);
+}
