@@ -18,6 +18,10 @@ func (m *Mask) Polygons(maxVertices int) [][][2]float64 {
 // Tracer finds the outlines of masks without allocating once its memory has grown. The zero
 // value is ready; not safe for concurrent use.
 type Tracer struct {
+	// Holes asks for the outlines of holes too, the other way round and after all outer ones, so
+	// that a non-zero fill of all together leaves the holes open.
+	Holes bool
+
 	seen   []uint64 // left edges that an outline has passed already
 	points []corner
 	rings  []ring
@@ -72,7 +76,7 @@ func (t *Tracer) Polygons(m *Mask, maxVertices int) [][][2]float64 {
 //
 // Every outline has cells with nothing to their left, and passes the left edges of those
 // upwards; so the left edges that no outline has passed yet are where new ones begin. Outlines of
-// holes are followed too, to mark their edges, and then dropped: they enclose a negative area.
+// holes, which enclose a negative area, are followed anyway, to mark their edges.
 func (t *Tracer) trace(m *Mask) {
 	t.points, t.rings = t.points[:0], t.rings[:0]
 	t.seen = grow(t.seen[:0], len(m.words))
@@ -140,7 +144,7 @@ func (t *Tracer) follow(m *Mask, x, y int) {
 			break
 		}
 	}
-	if area < 0 { // a hole
+	if area < 0 && !t.Holes {
 		t.points = t.points[:first]
 		return
 	}

@@ -55,6 +55,19 @@ func ringArea(r [][2]float64) float64 {
 	return a / 2
 }
 
+// evenOdd fills the rings all together by the even-odd rule.
+func evenOdd(g mask.Grid, rings [][][2]float64) *mask.Mask {
+	m := mask.New(g, g.Bounds())
+	for _, ring := range rings {
+		one := mask.FromPolygons(g, [][][2]float64{ring})
+		both := one.Clone()
+		both.And(m)
+		m.Or(one)
+		m.AndNot(both)
+	}
+	return m
+}
+
 func TestPolygonsAgainstNaive(t *testing.T) {
 	r := rand.New(rand.NewPCG(9, 10))
 	var tr mask.Tracer
@@ -75,6 +88,9 @@ func TestPolygonsAgainstNaive(t *testing.T) {
 		if one := m.Polygons(0); len(one) != len(rings) || len(one) > 0 && !reflect.DeepEqual(one, rings) {
 			t.Fatalf("Mask.Polygons gave %v, Tracer.Polygons %v", one, rings)
 		}
+		// With the holes, a cell is set when an odd number of outlines go around it.
+		holes := mask.Tracer{Holes: true}
+		check(t, "outlines with holes", evenOdd(g, holes.Polygons(m, 0)), n)
 		limit := 1 + r.IntN(40)
 		first := fmt.Sprint(tr.Polygons(m, limit))
 		few := m.Polygons(limit)
