@@ -24,7 +24,7 @@ func BenchmarkMessage20Tracks(b *testing.B) {
 	var buf []byte
 	b.ReportAllocs()
 	for b.Loop() {
-		buf = e.append(buf[:0], frameInfo{rtp: 1, captured: at, w: 1280, h: 720}, r)
+		buf = e.append(buf[:0], frameInfo{rtp: 1, captured: at, w: 1280, h: 720}, r, 0)
 	}
 	b.ReportMetric(float64(len(buf)), "B/message")
 }

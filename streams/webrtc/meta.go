@@ -78,11 +78,15 @@ type metaEncoder struct {
 	bytes    []byte
 }
 
+// details are the most vertices of an outline, by level: the full message and two simpler ones
+// for thin lines.
+var details = [...]int{48, 24, 0}
+
 // append adds the message of frame f to dst. r is the newest answer not newer than f, nil when
-// there is none. It lowers the detail until the message fits.
-func (e *metaEncoder) append(dst []byte, f frameInfo, r *pipeline.Result) []byte {
+// there is none. It begins with the given level of detail and lowers it until the message fits.
+func (e *metaEncoder) append(dst []byte, f frameInfo, r *pipeline.Result, level int) []byte {
 	start := len(dst)
-	for _, vertices := range [...]int{48, 24, 0} {
+	for _, vertices := range details[level:] {
 		dst = e.appendWith(dst[:start], f, r, vertices)
 		if len(dst)-start <= maxMetaBytes {
 			break

@@ -93,7 +93,7 @@ func TestMessage(t *testing.T) {
 	}
 	r.Obstacles = []pipeline.Obstacle{{TrackID: 17, Contact: pipeline.Point{X: 640, Y: 700}, Distance: &d, InCorridor: true, Level: 3}}
 	var e metaEncoder
-	m := parseMessage(t, e.append(nil, frameInfo{rtp: 1<<32 - 1, seq: 7, captured: at, w: 1280, h: 720}, r))
+	m := parseMessage(t, e.append(nil, frameInfo{rtp: 1<<32 - 1, seq: 7, captured: at, w: 1280, h: 720}, r, 0))
 	if m.T != "f" || m.RTP != 1<<32-1 || m.Seq != 7 || m.Cap != 1732438800123 || m.W != 1280 || m.H != 720 || m.Of != 0 || m.Lag != 0 || m.N != 3 || m.Q != 48 {
 		t.Errorf("head %+v", m)
 	}
@@ -112,19 +112,19 @@ func TestMessage(t *testing.T) {
 	}
 
 	t.Run("moved ahead", func(t *testing.T) {
-		m := parseMessage(t, e.append(nil, frameInfo{rtp: 1, seq: 9, captured: at.Add(200 * time.Millisecond), w: 1280, h: 720}, r))
+		m := parseMessage(t, e.append(nil, frameInfo{rtp: 1, seq: 9, captured: at.Add(200 * time.Millisecond), w: 1280, h: 720}, r, 0))
 		if m.Of != 7 || m.Lag != 200 || m.Tracks[0].B != [4]float64{30, 10, 50.3, 30} {
 			t.Errorf("of %d, lag %d, box %v", m.Of, m.Lag, m.Tracks[0].B)
 		}
 	})
 	t.Run("too old", func(t *testing.T) {
-		m := parseMessage(t, e.append(nil, frameInfo{rtp: 1, seq: 99, captured: at.Add(2 * time.Second), w: 1280, h: 720}, r))
+		m := parseMessage(t, e.append(nil, frameInfo{rtp: 1, seq: 99, captured: at.Add(2 * time.Second), w: 1280, h: 720}, r, 0))
 		if m.None != 1 || len(m.Tracks) != 0 || m.Of != 0 {
 			t.Errorf("%+v", m)
 		}
 	})
 	t.Run("no answer", func(t *testing.T) {
-		m := parseMessage(t, e.append(nil, frameInfo{rtp: 1, seq: 1, captured: at, w: 2, h: 2}, nil))
+		m := parseMessage(t, e.append(nil, frameInfo{rtp: 1, seq: 1, captured: at, w: 2, h: 2}, nil, 0))
 		if m.None != 1 || m.Tracks == nil {
 			t.Errorf("%+v", m)
 		}
@@ -151,7 +151,7 @@ func TestMessageBound(t *testing.T) {
 		}
 		r.Obstacles = []pipeline.Obstacle{{TrackID: 1000, Distance: &d, Level: 4}}
 		var e metaEncoder
-		b := e.append(nil, frameInfo{rtp: 1, seq: 1, captured: at, w: 1280, h: 720}, r)
+		b := e.append(nil, frameInfo{rtp: 1, seq: 1, captured: at, w: 1280, h: 720}, r, 0)
 		if len(b) > maxMetaBytes {
 			t.Errorf("%d tracks: %d bytes", c.tracks, len(b))
 		}

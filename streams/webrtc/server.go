@@ -25,7 +25,8 @@ const (
 	Live  Mode = "live"  // a frame never waits; what is drawn on it may be of an earlier one
 )
 
-// Painter draws a result into a picture: BGR, w x h, tight rows.
+// Painter draws a result into a picture: BGR, w x h, tight rows. One goroutine at a time uses
+// it.
 type Painter interface {
 	Draw(pix []byte, w, h int, r *pipeline.Result)
 }
@@ -36,8 +37,9 @@ type Painter interface {
 type Server struct {
 	// Cameras returns the names of the cameras that there are; needed, called for each POST.
 	Cameras func() []string
-	// Painter draws the overlay for ?overlay=1; nil refuses such requests.
-	Painter Painter
+	// NewPainter makes what draws the overlay for ?overlay=1, one for each stream; nil refuses
+	// such requests.
+	NewPainter func() Painter
 
 	Codec       vpx.Codec     // default VP8
 	Mode        Mode          // default Exact
@@ -78,13 +80,9 @@ type Server struct {
 }
 
 var (
-	_ pipeline.FrameSink = (*Server)(nil)
-	_ Painter            = noPainter{}
+	_ pipeline.FrameSink  = (*Server)(nil)
+	_ pipeline.StatusSink = (*Server)(nil)
 )
-
-type noPainter struct{}
-
-func (noPainter) Draw([]byte, int, int, *pipeline.Result) {}
 
 // Initialize checks the parameters and opens the shared ports. Nothing runs until a viewer
 // comes.
@@ -162,6 +160,21 @@ func (s *Server) Publish(r *pipeline.Result) {
 	if m := s.watched.Load(); m != nil {
 		for _, st := range (*m)[r.Frame.Camera] {
 			st.publish(r)
+		}
+	}
+}
+
+// CameraStatus takes a change of a camera's state. When a camera is taken away its sessions
+// end: no picture would ever come, and a player that asks again learns why.
+func (s *Server) CameraStatus(c pipeline.CameraStatus) {
+	if c.State != pipeline.CameraStopped {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, v := range s.sessions {
+		if v.key.camera == c.Name {
+			v.stop()
 		}
 	}
 }

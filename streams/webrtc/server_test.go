@@ -242,7 +242,7 @@ func (stripes) Draw(pix []byte, w, h int, _ *pipeline.Result) {
 }
 
 func TestOverlayIsDrawnIn(t *testing.T) {
-	s := &webrtc.Server{Painter: stripes{}}
+	s := &webrtc.Server{NewPainter: func() webrtc.Painter { return stripes{} }}
 	h := start(t, s)
 	film(t, s, &camera{answer: oneTrack})
 	burned := watch(t, h.URL, "yard", playerOptions{query: "?overlay=1"})
@@ -298,6 +298,23 @@ func TestVanishedViewerIsForgotten(t *testing.T) {
 	p := watch(t, h.URL, "yard", playerOptions{})
 	p.picture()
 	p.leave() // closes DTLS, says nothing by HTTP
+	eventually(t, "the session ends", func() bool { return s.Stats().Viewers == 0 })
+}
+
+func TestCameraTakenAway(t *testing.T) {
+	s := &webrtc.Server{}
+	h := start(t, s)
+	c := film(t, s, &camera{answer: oneTrack})
+	p := watch(t, h.URL, "yard", playerOptions{})
+	p.picture()
+	s.CameraStatus(pipeline.CameraStatus{Name: "yard", State: pipeline.CameraRetrying})
+	s.CameraStatus(pipeline.CameraStatus{Name: "other", State: pipeline.CameraStopped})
+	p.picture()
+	if n := s.Stats().Viewers; n != 1 {
+		t.Errorf("%d viewers while the camera is only lost", n)
+	}
+	c.end()
+	s.CameraStatus(pipeline.CameraStatus{Name: "yard", State: pipeline.CameraStopped})
 	eventually(t, "the session ends", func() bool { return s.Stats().Viewers == 0 })
 }
 

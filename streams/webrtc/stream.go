@@ -48,8 +48,11 @@ type stream struct {
 	converter vpx.Converter
 	picture   vpx.I420
 	canvas    []byte
+	painter   Painter
 	meta      metaEncoder
 	message   []byte
+	interval  float64 // smoothed ticks between frames
+	lastTicks int64
 	lastKey   time.Time
 	refused   [2]int // size that no encoder takes, told once
 	targets   []*viewer
@@ -60,6 +63,10 @@ func newStream(s *Server, key streamKey) *stream {
 		server: s, key: key, count: s.counters(key),
 		wake: make(chan struct{}, 1), done: make(chan struct{}),
 		base: rand.Uint32(), payloader: newPayloader(s.Codec),
+	}
+	st.interval = vpx.ClockRate / 25
+	if key.overlay {
+		st.painter = s.NewPainter()
 	}
 	if s.Mode == Exact {
 		st.gate.budget = s.ExactBudget
@@ -153,6 +160,8 @@ func (st *stream) send(f *pipeline.Frame, r *pipeline.Result) {
 	w, h := f.Width&^1, f.Height&^1
 	ticks := st.clock.ticks(f.Captured)
 	stamp := st.base + uint32(ticks)
+	st.interval += (float64(ticks-st.lastTicks) - st.interval) / 8
+	st.lastTicks = ticks
 	if r != nil && r.Frame.Seq == f.Seq {
 		st.count.ownAnswer.Add(1)
 	}
@@ -171,7 +180,7 @@ func (st *stream) send(f *pipeline.Frame, r *pipeline.Result) {
 	pix := f.Data
 	if st.key.overlay && r != nil {
 		st.canvas = append(st.canvas[:0], f.Data...)
-		st.server.Painter.Draw(st.canvas, f.Width, f.Height, r)
+		st.painter.Draw(st.canvas, f.Width, f.Height, r)
 		pix = st.canvas
 	}
 	begin := time.Now()
@@ -233,8 +242,8 @@ func (st *stream) ceiling(w, h int) int {
 func (st *stream) adapt(w, h int) {
 	rate := st.ceiling(w, h)
 	for _, v := range st.targets {
-		// A tenth is left for metadata, retransmissions and the estimate's own swing.
-		rate = min(rate, v.estimate()/10*9)
+		// A tenth is left for retransmissions and the estimate's own swing.
+		rate = min(rate, v.estimate()/10*9-v.metaRate)
 	}
 	rate = max(rate, st.server.MinBitrate)
 	st.count.bitrate.Store(int64(rate))
@@ -248,18 +257,27 @@ func (st *stream) adapt(w, h int) {
 
 // sendMeta sends the message of a frame to the viewers that have a channel.
 func (st *stream) sendMeta(f frameInfo, r *pipeline.Result) {
-	listening := false
+	var texts [len(details)]string
+	ceiling := st.ceiling(f.w, f.h)
 	for _, v := range st.targets {
-		listening = listening || v.listening.Load()
-	}
-	if !listening {
-		return
-	}
-	st.message = st.meta.append(st.message[:0], f, r)
-	text := string(st.message)
-	for _, v := range st.targets {
-		if v.listening.Load() {
-			v.enqueue(item{meta: text})
+		if !v.listening.Load() {
+			v.metaRate = 0
+			continue
+		}
+		// Metadata may take 15 % of the line, or what the video leaves of a wide one.
+		estimate := v.estimate()
+		budget := max(estimate/100*15, estimate/10*9-ceiling)
+		for level := range texts {
+			if texts[level] == "" {
+				st.message = st.meta.append(st.message[:0], f, r, level)
+				texts[level] = string(st.message)
+			}
+			rate := int(float64(8*len(texts[level])*vpx.ClockRate) / max(st.interval, minStep))
+			if rate <= budget || level == len(texts)-1 {
+				v.metaRate += (rate - v.metaRate) / 8
+				v.enqueue(item{meta: texts[level]})
+				break
+			}
 		}
 	}
 }

@@ -61,6 +61,8 @@ type viewer struct {
 
 	channel *pion.DataChannel // nil when the player offered none
 
+	metaRate int // smoothed bits a second of metadata; belongs to the stream's goroutine
+
 	// What follows belongs to the goroutine.
 	stream    *stream
 	sequence  uint16

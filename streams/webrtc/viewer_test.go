@@ -9,12 +9,15 @@ import (
 	"github.com/pion/interceptor"
 	"github.com/pion/rtp"
 	pion "github.com/pion/webrtc/v4"
+
+	"outrider/pipeline"
+	"outrider/pipeline/mask"
 )
 
-// testViewer is a viewer with a connection that goes nowhere.
-func testViewer(t *testing.T) *viewer {
+// testViewer is a viewer with a connection that goes nowhere, estimated to carry bitrate.
+func testViewer(t *testing.T, bitrate int) *viewer {
 	t.Helper()
-	s := &Server{Cameras: func() []string { return nil }, Log: slog.New(slog.DiscardHandler)}
+	s := &Server{Bitrate: bitrate, Cameras: func() []string { return nil }, Log: slog.New(slog.DiscardHandler)}
 	if err := s.Initialize(); err != nil {
 		t.Fatal(err)
 	}
@@ -41,7 +44,7 @@ func testViewer(t *testing.T) *viewer {
 }
 
 func TestFullQueueDropsAndNeverBlocks(t *testing.T) {
-	v := testViewer(t)
+	v := testViewer(t, 2_500_000)
 	frame := &encoded{packets: [][]byte{{1}}}
 	for range queueLength + 10 {
 		v.enqueue(item{frame: frame})
@@ -54,7 +57,7 @@ func TestFullQueueDropsAndNeverBlocks(t *testing.T) {
 }
 
 func TestThinLineLosesFramesUntilAKeyFrame(t *testing.T) {
-	v := testViewer(t)
+	v := testViewer(t, 2_500_000)
 	delta, key := item{frame: &encoded{packets: [][]byte{{1}}}}, item{frame: &encoded{packets: [][]byte{{2}}, key: true}}
 	c := v.server.counters(v.key)
 	sent := func(it item) bool {
@@ -83,6 +86,34 @@ func TestThinLineLosesFramesUntilAKeyFrame(t *testing.T) {
 	}
 	if !sent(key) || !sent(delta) {
 		t.Error("a key frame does not mend it")
+	}
+}
+
+func TestThinLineGetsSimplerOutlines(t *testing.T) {
+	at := time.Now()
+	g := mask.Grid{W: 160, H: 90, SX: 8, SY: 8}
+	r := testResult(t, 640, 360, 1, at)
+	for i := range 12 {
+		r.Tracks = append(r.Tracks, pipeline.Track{ID: uint64(i), State: pipeline.Confirmed, Segment: -1, Mask: disc(g, 40, 22, 20), Box: pipeline.Box{X2: 100, Y2: 100}})
+	}
+	for _, c := range []struct{ bitrate, q int }{{20_000_000, 48}, {1_480_000, 24}, {500_000, 0}} {
+		v := testViewer(t, c.bitrate)
+		v.stream.targets = []*viewer{v}
+		v.stream.sendMeta(frameInfo{rtp: 1, seq: 1, captured: at, w: 640, h: 360}, r)
+		if len(v.queue) != 0 {
+			t.Fatal("a message for a viewer that has no channel open")
+		}
+		v.listening.Store(true)
+		for range 50 {
+			v.stream.sendMeta(frameInfo{rtp: 1, seq: 1, captured: at, w: 640, h: 360}, r)
+		}
+		m := parseMessage(t, []byte((<-v.queue).meta))
+		if m.Q != c.q || len(m.Tracks) != 12 {
+			t.Errorf("%d bit/s: q %d, want %d; %d bit/s of metadata", c.bitrate, m.Q, c.q, v.metaRate)
+		}
+		if v.metaRate == 0 {
+			t.Error("the metadata's share is not taken from the video's")
+		}
 	}
 }
 

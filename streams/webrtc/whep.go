@@ -125,7 +125,7 @@ func (s *Server) post(w http.ResponseWriter, r *http.Request, camera string) err
 	case "", "0", "false":
 	case "1", "true":
 		key.overlay = true
-		if s.Painter == nil {
+		if s.NewPainter == nil {
 			return refuse(http.StatusNotImplemented, "this server draws no overlay")
 		}
 	default:
