@@ -34,16 +34,16 @@ func TestBrokerRefuses(t *testing.T) {
 	defer taken.Close()
 	for _, c := range []struct {
 		name string
-		b    mqtt.Broker
+		b    *mqtt.Broker
 		want []string
 	}{
-		{"open to the network", mqtt.Broker{Addr: "0.0.0.0:0"}, []string{"0.0.0.0:0", "password", "127.0.0.1:1883"}},
-		{"all interfaces", mqtt.Broker{Addr: ":0"}, []string{"password"}},
-		{"port in use", mqtt.Broker{Addr: taken.Addr().String()}, []string{taken.Addr().String(), "in use", "another port"}},
-		{"no port", mqtt.Broker{Addr: "127.0.0.1"}, []string{"host:port"}},
-		{"bad port", mqtt.Broker{Addr: "127.0.0.1:x"}, []string{"number"}},
-		{"address of another machine", mqtt.Broker{Addr: "192.0.2.1:0", User: "a", Password: "b"}, []string{"192.0.2.1", "address of this machine"}},
-		{"user without password", mqtt.Broker{Addr: "127.0.0.1:0", User: "a"}, []string{"both"}},
+		{"open to the network", &mqtt.Broker{Addr: "0.0.0.0:0"}, []string{"0.0.0.0:0", "password", "127.0.0.1:1883"}},
+		{"all interfaces", &mqtt.Broker{Addr: ":0"}, []string{"password"}},
+		{"port in use", &mqtt.Broker{Addr: taken.Addr().String()}, []string{taken.Addr().String(), "in use", "another port"}},
+		{"no port", &mqtt.Broker{Addr: "127.0.0.1"}, []string{"host:port"}},
+		{"bad port", &mqtt.Broker{Addr: "127.0.0.1:x"}, []string{"number"}},
+		{"address of another machine", &mqtt.Broker{Addr: "192.0.2.1:0", User: "a", Password: "b"}, []string{"192.0.2.1", "address of this machine"}},
+		{"user without password", &mqtt.Broker{Addr: "127.0.0.1:0", User: "a"}, []string{"both"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			c.b.Dir = t.TempDir()

@@ -1,0 +1,245 @@
+package mqtt
+
+import (
+	"encoding/json"
+	"maps"
+	"slices"
+	"strconv"
+	"time"
+
+	"outrider/pipeline"
+)
+
+// settleTime is how long changes of states are gathered before they are told.
+const settleTime = 200 * time.Millisecond
+
+// view is what we know of a camera, and what we have told. Guarded by Publisher.mu.
+type view struct {
+	objects map[uint64]*object // tracks that were told of and have not ended
+	names   map[string]string  // label -> topic label
+	counts  map[string]int     // topic label -> live tracks now; those at 0 stay
+	scratch map[string]int
+
+	told      map[string]string // topic -> retained payload at the broker
+	announced int               // labels in the last discovery message, -1 for none sent
+}
+
+// view returns a camera's view, made when new. Call it with mu held.
+func (p *Publisher) view(camera string) *view {
+	v := p.views[camera]
+	if v == nil {
+		v = &view{
+			objects: map[uint64]*object{}, names: map[string]string{},
+			counts: map[string]int{"all": 0}, scratch: map[string]int{},
+			told: map[string]string{}, announced: -1,
+		}
+		p.views[camera] = v
+	}
+	return v
+}
+
+// topicLabel is topicLabel remembered; "" when the camera has too many labels already.
+func (v *view) topicLabel(label string) string {
+	s, ok := v.names[label]
+	if !ok {
+		if len(v.names) >= maxLabels {
+			return ""
+		}
+		s = topicLabel(label)
+		v.names[label] = s
+	}
+	return s
+}
+
+// count takes the number of live tracks of each label from a frame.
+func (p *Publisher) count(r *pipeline.Result) {
+	p.mu.Lock()
+	v := p.view(r.Frame.Camera)
+	clear(v.scratch)
+	for i := range r.Tracks {
+		t := &r.Tracks[i]
+		if t.State != pipeline.Confirmed || t.Stuff {
+			continue
+		}
+		v.scratch["all"]++
+		if s := v.topicLabel(label(t)); s != "" {
+			v.scratch[s]++
+		}
+	}
+	changed := false
+	for s := range v.counts {
+		if n := v.scratch[s]; n != v.counts[s] {
+			v.counts[s], changed = n, true
+		}
+	}
+	for s, n := range v.scratch {
+		if _, ok := v.counts[s]; !ok {
+			v.counts[s], changed = n, true
+		}
+	}
+	p.mu.Unlock()
+	if changed {
+		p.changed()
+	}
+}
+
+// CameraStatus takes in a change of a camera's state. It never blocks.
+func (p *Publisher) CameraStatus(s pipeline.CameraStatus) {
+	var ends []pipeline.OutboxMessage
+	p.mu.Lock()
+	v := p.view(s.Name)
+	if s.State == pipeline.CameraStopped || s.State == pipeline.CameraEnded {
+		ends = p.endAll(v)
+		for l := range v.counts {
+			v.counts[l] = 0
+		}
+	}
+	p.mu.Unlock()
+	if len(ends) > 0 {
+		p.put(ends)
+	}
+	p.changed()
+}
+
+func (p *Publisher) changed() {
+	select {
+	case p.wake <- struct{}{}:
+	default:
+	}
+}
+
+// forgetTold makes the next tellStates tell everything: this may be another broker, or one
+// that has lost its memory.
+func (p *Publisher) forgetTold() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.announced = false
+	for _, v := range p.views {
+		clear(v.told)
+		v.announced = -1
+	}
+}
+
+func (p *Publisher) forgetAnnouncements() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.announced = false
+	for _, v := range p.views {
+		v.announced = -1
+	}
+}
+
+// retained is a message of tellStates.
+type retained struct {
+	topic   string
+	payload []byte
+}
+
+// tellStates publishes what differs from what the broker holds: availability, state and
+// counts of each camera, and empties what belonged to cameras that are gone. With refresh
+// the numbers in the states (fps, latency) are told even when the state is the same.
+func (p *Publisher) tellStates(c *connection, refresh bool) {
+	names := p.Directory.Cameras()
+	status := make(map[string]pipeline.CameraStatus, len(names))
+	for _, n := range names {
+		if s, err := p.Directory.Status(n); err == nil {
+			status[n] = s
+		}
+	}
+	var out []retained
+	p.mu.Lock()
+	if p.HomeAssistant {
+		out = p.announceService(out)
+	}
+	for n, s := range status {
+		out = p.describeCamera(out, p.view(n), s, refresh)
+	}
+	for n, v := range p.views {
+		if _, ok := status[n]; !ok {
+			out = p.forgetCamera(out, n, v)
+		}
+	}
+	p.mu.Unlock()
+	for _, m := range out {
+		// Not awaited: QoS 1 keeps their order, and a broken connection tells all anew.
+		c.publish(m.topic, 1, true, m.payload)
+	}
+}
+
+func (p *Publisher) describeCamera(out []retained, v *view, s pipeline.CameraStatus, refresh bool) []retained {
+	tell := func(topic string, payload []byte) {
+		if old, ok := v.told[topic]; !ok || old != string(payload) {
+			v.told[topic] = string(payload)
+			out = append(out, retained{topic, payload})
+		}
+	}
+	if p.HomeAssistant && v.announced != len(v.counts) {
+		v.announced = len(v.counts)
+		out = append(out, retained{p.deviceTopic(s.Name), p.device(s.Name, slices.Sorted(maps.Keys(v.counts)))})
+		v.told[p.deviceTopic(s.Name)] = "" // so that it is emptied with the camera
+	}
+	detect := payloadOffline
+	if s.State == pipeline.CameraStreaming {
+		detect = payloadOnline
+	}
+	was, known := v.told[p.topics.detect(s.Name)]
+	tell(p.topics.detect(s.Name), []byte(detect))
+	if refresh || !known || was != detect {
+		if b, err := json.Marshal(s); err == nil {
+			tell(p.topics.state(s.Name), b)
+		}
+	}
+	for _, l := range slices.Sorted(maps.Keys(v.counts)) {
+		tell(p.topics.camera(s.Name, l), []byte(strconv.Itoa(v.counts[l])))
+	}
+	return out
+}
+
+// forgetCamera empties the retained messages of a camera that is gone.
+func (p *Publisher) forgetCamera(out []retained, name string, v *view) []retained {
+	if len(v.objects) > 0 {
+		return out // its end is still on the way
+	}
+	for _, t := range slices.Sorted(maps.Keys(v.told)) {
+		out = append(out, retained{t, nil})
+	}
+	delete(p.views, name)
+	return out
+}
+
+// serviceStats is the payload of <prefix>/stats.
+type serviceStats struct {
+	Service struct {
+		Version string  `json:"version"`
+		Uptime  float64 `json:"uptime"` // seconds
+		Time    float64 `json:"time"`   // Unix seconds
+	} `json:"service"`
+	MQTT    Counters               `json:"mqtt"`
+	Cameras map[string]cameraStats `json:"cameras"`
+}
+
+// cameraStats has Frigate's names for the rates, and the camera's state as we know it.
+type cameraStats struct {
+	CameraFPS  float64 `json:"camera_fps"`
+	ProcessFPS float64 `json:"process_fps"`
+	SkippedFPS float64 `json:"skipped_fps"`
+	pipeline.CameraStatus
+}
+
+func (p *Publisher) stats() []byte {
+	var s serviceStats
+	now := time.Now()
+	s.Service.Version, s.Service.Uptime, s.Service.Time = p.Version, round1(now.Sub(p.started).Seconds()), unix(now)
+	s.MQTT = p.Counters()
+	s.Cameras = map[string]cameraStats{}
+	for _, n := range p.Directory.Cameras() {
+		if c, err := p.Directory.Status(n); err == nil {
+			s.Cameras[n] = cameraStats{c.CaptureFPS, c.FPS, max(0, round1(c.CaptureFPS-c.FPS)), c}
+		}
+	}
+	b, err := json.Marshal(s)
+	if err != nil { // no field can hold what JSON cannot say
+		p.Log.Error("mqtt: render stats", "error", err)
+	}
+	return b
+}
