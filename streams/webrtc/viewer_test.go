@@ -96,7 +96,7 @@ func TestThinLineGetsSimplerOutlines(t *testing.T) {
 	for i := range 12 {
 		r.Tracks = append(r.Tracks, pipeline.Track{ID: uint64(i), State: pipeline.Confirmed, Segment: -1, Mask: disc(g, 40, 22, 20), Box: pipeline.Box{X2: 100, Y2: 100}})
 	}
-	for _, c := range []struct{ bitrate, q int }{{20_000_000, 48}, {1_480_000, 24}, {500_000, 0}} {
+	for _, c := range []struct{ bitrate, q int }{{20_000_000, 48}, {1_650_000, 24}, {500_000, 0}} {
 		v := testViewer(t, c.bitrate)
 		v.stream.targets = []*viewer{v}
 		v.stream.sendMeta(frameInfo{rtp: 1, seq: 1, captured: at, w: 640, h: 360}, r)
