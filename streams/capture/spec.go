@@ -30,9 +30,10 @@ const known = "give a file, a folder of images, /dev/video0, usb:0, rtsp://..., 
 
 // spec is a parsed source string.
 type spec struct {
-	kind    Kind
-	target  string // path, URL, device node, pipeline or scene; may hold a password
-	display string // what people may see
+	kind     Kind
+	target   string // path, URL, device node, pipeline or scene; may hold a password
+	userinfo string // of a URL, as it was written
+	display  string // what people may see
 }
 
 var (
@@ -53,17 +54,17 @@ func parse(s string) (spec, error) {
 		if pipeline == "" {
 			return spec{}, fmt.Errorf("%w: the pipeline after gst: is empty; an example: gst:videotestsrc", ErrSpec)
 		}
-		return spec{GStreamer, pipeline, Redact(s)}, nil
+		return spec{kind: GStreamer, target: pipeline, display: Redact(s)}, nil
 	case strings.HasPrefix(s, "synth:"):
-		return spec{Synthetic, strings.TrimPrefix(s, "synth:"), s}, nil
+		return spec{kind: Synthetic, target: strings.TrimPrefix(s, "synth:"), display: s}, nil
 	case strings.HasPrefix(s, "usb:"):
 		n, err := strconv.ParseUint(strings.TrimPrefix(s, "usb:"), 10, 16)
 		if err != nil {
 			return spec{}, fmt.Errorf("%w: %q: want usb:0 for the first camera, usb:1 for the next", ErrSpec, s)
 		}
-		return spec{USB, fmt.Sprintf("/dev/video%d", n), s}, nil
+		return spec{kind: USB, target: fmt.Sprintf("/dev/video%d", n), display: s}, nil
 	case device.MatchString(s):
-		return spec{USB, s, s}, nil
+		return spec{kind: USB, target: s, display: s}, nil
 	case scheme.MatchString(s):
 		return parseURL(s)
 	}
@@ -72,7 +73,7 @@ func parse(s string) (spec, error) {
 	if err != nil {
 		return spec{}, fmt.Errorf("%w: %q: %w", ErrSpec, s, err)
 	}
-	return spec{File, abs, s}, nil
+	return spec{kind: File, target: abs, display: s}, nil
 }
 
 func parseURL(s string) (spec, error) {
@@ -85,26 +86,46 @@ func parseURL(s string) (spec, error) {
 	default:
 		return spec{}, fmt.Errorf("%w: %s: scheme %q is not known; %s", ErrSpec, Redact(s), name, known)
 	}
-	_, host := splitUserinfo(rest)
+	user, after := splitUserinfo(rest)
+	if user != "" {
+		rest = escapeUserinfo(user) + "@" + after
+	}
+	host := after
 	if end := strings.IndexAny(host, "/?#"); end >= 0 {
 		host = host[:end]
 	}
 	if host == "" || strings.HasPrefix(host, ":") {
 		return spec{}, fmt.Errorf("%w: %s: no host; want %s://host/path", ErrSpec, Redact(s), name)
 	}
-	return spec{Network, name + "://" + rest, Redact(s)}, nil
+	return spec{kind: Network, target: name + "://" + rest, userinfo: user, display: Redact(s)}, nil
 }
 
-// splitUserinfo cuts "user:password@host/path" after the last @ before the query, or after
-// the very last one where the password holds a question mark.
+// escapeUserinfo writes "user:password" so that every URL parser finds its end, whatever
+// characters the password holds. What is a valid escape already stays one.
+func escapeUserinfo(userinfo string) string {
+	user, password, both := strings.Cut(userinfo, ":")
+	escape := func(s string) string {
+		if plain, err := url.PathUnescape(s); err == nil {
+			s = plain
+		}
+		return strings.ReplaceAll(url.QueryEscape(s), "+", "%20")
+	}
+	if !both {
+		return escape(user)
+	}
+	return escape(user) + ":" + escape(password)
+}
+
+// splitUserinfo cuts "user:password@host/path". The cut is the last @ before the query, or
+// the very last one where that leaves no host: then the password holds a question mark.
 func splitUserinfo(rest string) (userinfo, after string) {
 	query := strings.IndexByte(rest, '?')
 	if query < 0 {
 		query = len(rest)
 	}
 	i := strings.LastIndexByte(rest[:query], '@')
-	if i < 0 {
-		i = strings.LastIndexByte(rest, '@')
+	if last := strings.LastIndexByte(rest, '@'); i < 0 || i+1 == len(rest) || strings.IndexByte("/?#:", rest[i+1]) >= 0 {
+		i = last
 	}
 	if i < 0 {
 		return "", rest
@@ -147,14 +168,16 @@ func newRedactor(sp spec) redactor {
 	switch sp.kind {
 	case Network:
 		hide(sp.target, sp.display)
-		_, rest, _ := strings.Cut(sp.target, "://")
-		user, after := splitUserinfo(rest)
-		hide(user, "***")
-		_, password, _ := strings.Cut(user, ":")
-		hide(password, "***")
-		if plain, err := url.PathUnescape(password); err == nil {
-			hide(plain, "***")
+		for _, user := range []string{sp.userinfo, escapeUserinfo(sp.userinfo)} {
+			hide(user, "***")
+			_, password, _ := strings.Cut(user, ":")
+			hide(password, "***")
+			if plain, err := url.PathUnescape(password); err == nil {
+				hide(plain, "***")
+			}
 		}
+		_, rest, _ := strings.Cut(sp.target, "://")
+		_, after := splitUserinfo(rest)
 		if _, query, ok := strings.Cut(after, "?"); ok {
 			hide(query, "***")
 			for pair := range strings.SplitSeq(query, "&") {
