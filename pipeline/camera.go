@@ -18,7 +18,9 @@ type Camera struct {
 	Stages  []Stage // run in order on every result
 	Prompts Prompts // the stage that holds the prompts, nil when there is none
 
-	Live     bool    // newest frame wins; else back pressure and nothing lost
+	// Live: the newest frame wins. Else back pressure, nothing lost, and capture times follow
+	// media time.
+	Live     bool
 	Rate     float64 // frames/s to analyse at most (live only), 0 for as many as the machine can
 	Inflight int     // frames in segmentation at once, default 1; more only helps files
 
@@ -49,6 +51,7 @@ type camera struct {
 	epoch          uint32
 	sourceEpoch    uint32
 	sourceEpochSet bool
+	mediaZero      time.Time // capture time of media time 0, without Live
 
 	mu       sync.Mutex // guards what follows
 	status   CameraStatus
@@ -107,7 +110,14 @@ func (c *camera) accept(ctx context.Context, f *Frame) {
 	}
 	c.seq++
 	f.Camera, f.Seq, f.Epoch = c.Name, c.seq, c.epoch
-	if f.Captured.IsZero() {
+	switch {
+	case !c.Live:
+		// Work on a file takes more or less time than the file lasts: motion follows its own clock.
+		if c.mediaZero.IsZero() {
+			c.mediaZero = now.Add(-f.MediaTime)
+		}
+		f.Captured = c.mediaZero.Add(f.MediaTime)
+	case f.Captured.IsZero():
 		f.Captured = now
 	}
 	c.frames.Add(1)

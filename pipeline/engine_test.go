@@ -159,6 +159,40 @@ func TestFileIsReadWholeInOrder(t *testing.T) {
 	}
 }
 
+// TestFileTimeIsMediaTime reads ten minutes of media in no time: the capture times must be ten
+// minutes apart.
+func TestFileTimeIsMediaTime(t *testing.T) {
+	var pool FramePool
+	src := sourceFunc(func(_ context.Context, emit func(*Frame)) error {
+		for i := range 3 {
+			f := pool.Get(8, 4)
+			f.MediaTime = time.Duration(i) * 5 * time.Minute
+			f.Captured = time.Now()
+			emit(f)
+		}
+		return io.EOF
+	})
+	var times []time.Time
+	st := stageFunc(func(_ context.Context, r *Result) error {
+		times = append(times, r.Frame.Captured)
+		return nil
+	})
+	e := &Engine{Segmenter: &none{}}
+	if err := e.Initialize(); err != nil {
+		t.Fatal(err)
+	}
+	defer e.Close()
+	if err := e.AddCamera(Camera{Name: "a", Source: src, Stages: []Stage{st}, FailFast: true}); err != nil {
+		t.Fatal(err)
+	}
+	if err := e.Wait(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if len(times) != 3 || times[2].Sub(times[0]) != 10*time.Minute {
+		t.Errorf("capture times %v", times)
+	}
+}
+
 func TestLiveNewestWins(t *testing.T) {
 	var pool FramePool
 	hold := make(chan struct{})
