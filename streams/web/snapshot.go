@@ -113,7 +113,12 @@ func (s *Server) newer(ctx context.Context, camera string, seq uint64) (*pipelin
 }
 
 // pictures are the buffers of snapshots.
-var pictures = sync.Pool{New: func() any { return new(picture) }}
+var pictures = sync.Pool{New: func() any {
+	p := new(picture)
+	// Trails need a stream; a snapshot is of any camera.
+	p.painter.Layers = overlay.DefaultLayers &^ overlay.Trails
+	return p
+}}
 
 type picture struct {
 	bgr           []byte
@@ -123,22 +128,22 @@ type picture struct {
 }
 
 // encode returns the JPEG of res's frame, valid until the next call. It is at most width
-// pixels wide when width is positive.
+// pixels wide when width is positive. The overlay is painted after scaling, so that its words
+// can be read.
 func (p *picture) encode(res *pipeline.Result, painted bool, width int) ([]byte, error) {
 	f := res.Frame
-	pix := f.Data
-	if painted {
-		p.bgr = append(p.bgr[:0], f.Data...) // the frame is everybody's
-		pix = p.bgr
-		p.painter.Draw(pix, f.Width, f.Height, res)
-	}
 	resize(&p.full, f.Width, f.Height)
-	fromBGR(p.full.Pix, pix)
+	fromBGR(p.full.Pix, f.Data)
 	img := &p.full
 	if width > 0 && width < f.Width {
 		resize(&p.reduced, width, max(1, (f.Height*width+f.Width/2)/f.Width))
 		draw.BiLinear.Scale(&p.reduced, p.reduced.Rect, &p.full, p.full.Rect, draw.Src, nil)
 		img = &p.reduced
+	}
+	if painted {
+		p.bgr = appendBGR(p.bgr[:0], img.Pix)
+		p.painter.Draw(p.bgr, img.Rect.Dx(), img.Rect.Dy(), res)
+		fromBGR(img.Pix, p.bgr)
 	}
 	p.out.Reset()
 	if err := jpeg.Encode(&p.out, img, &jpeg.Options{Quality: snapshotQuality}); err != nil {
@@ -162,4 +167,12 @@ func fromBGR(rgba, bgr []byte) {
 		d, s := rgba[i:i+4:i+4], bgr[j:j+3:j+3]
 		d[0], d[1], d[2], d[3] = s[2], s[1], s[0], 255
 	}
+}
+
+// appendBGR appends RGBA pixels as BGR ones.
+func appendBGR(bgr, rgba []byte) []byte {
+	for i := 0; i+4 <= len(rgba); i += 4 {
+		bgr = append(bgr, rgba[i+2], rgba[i+1], rgba[i])
+	}
+	return bgr
 }

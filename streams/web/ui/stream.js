@@ -5,6 +5,7 @@ import * as api from './api.js';
 import {cameras, online, prompts, putCamera, reloadWanted} from './store.js';
 
 const pollEvery = 2000;
+const retryEvery = 5000;
 const promptsEvery = 5000;
 
 let source = null;
@@ -13,20 +14,29 @@ export const clock = {offset: 0};
 
 /** Starts; call once. */
 export function start(version) {
+  listen(version);
+  setInterval(refresh, pollEvery);
+  setInterval(() => document.hidden || refreshAllPrompts(), promptsEvery);
+  setInterval(measureClock, 60000);
+  refresh();
+}
+
+function listen(version) {
   source = new EventSource(`${api.base}/events/stream`);
   source.addEventListener('hello', (e) => {
     reloadWanted.value = JSON.parse(e.data).ui !== version;
     alive();
     refresh();
+    refreshAllPrompts();
     measureClock();
   });
   source.addEventListener('camera', (e) => putCamera(JSON.parse(e.data)));
   source.addEventListener('prompt', (e) => refreshPrompts(JSON.parse(e.data).camera));
-  source.onerror = gone;
-  setInterval(refresh, pollEvery);
-  setInterval(() => document.hidden || refreshAllPrompts(), promptsEvery);
-  setInterval(measureClock, 60000);
-  refresh();
+  source.onerror = () => {
+    gone();
+    // The browser comes back by itself, except after a refusal.
+    if (source.readyState === EventSource.CLOSED) setTimeout(listen, retryEvery, version);
+  };
 }
 
 async function refresh() {
@@ -63,8 +73,6 @@ function gone() {
   const now = Date.now();
   goneSince ||= now;
   if (now - goneSince >= pollEvery - 100) online.value = false;
-  // A stream that was refused is closed for good by the browser.
-  if (source.readyState === EventSource.CLOSED) setTimeout(refresh, pollEvery);
 }
 
 async function measureClock() {

@@ -76,8 +76,7 @@ async function attempt(f) {
   try {
     return await f();
   } catch (e) {
-    const near = e.field === 'text' && e.known?.length ? ' ' + t('prompts.near', {words: e.known.join(', ')}) : '';
-    refusal.value = t('prompts.refused', {why: e.message}) + near;
+    refusal.value = t('prompts.refused', {why: e.message});
     return null;
   } finally {
     busy.value--;

@@ -66,7 +66,7 @@ class Objects extends HTMLElement {
       const [, name, state, button] = row.children;
       const label = t('objects.name', {label: k.l || t('objects.object'), id: k.id});
       text(name, label);
-      const words = [k.st === 'l' ? t('objects.lost') : k.ob === 1 ? (k.s ? `${Math.round(k.s * 100)}%` : '') : t('objects.predicted')];
+      const words = [k.st === 'l' ? t('objects.lost') : k.ob === 1 ? (k.s ? k.s.toFixed(2) : '') : t('objects.predicted')];
       if (k.up) words.push(t('objects.part', {id: k.up}));
       text(state, words.filter(Boolean).join(' · '));
       attr(row, 'data-state', k.st === 'l' ? 'lost' : null);

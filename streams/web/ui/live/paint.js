@@ -62,7 +62,7 @@ function outline(g, k, meta, px, hovered) {
 
 /** The words on a track's pill. */
 export function pillText(k) {
-  const score = k.s ? ` ${Math.round(k.s * 100)}%` : '';
+  const score = k.s ? ` ${k.s.toFixed(2)}` : '';
   return `${k.l ? k.l + ' ' : ''}#${k.id}${score}`;
 }
 

@@ -67,7 +67,7 @@ class Prompts extends HTMLElement {
       const n = p.track_ids?.length ?? (p.track_id ? 1 : 0);
       attr(row, 'data-state', p.state);
       attr(row, 'title', p.why);
-      text(state, p.state === 'tracking' ? t('prompt.tracking', {n: Math.max(1, n)}) : t('prompt.searching'));
+      text(state, p.state === 'tracking' ? t('prompt.tracking', {n: Math.max(1, n), id: p.track_id}) : t('prompt.searching'));
       swatch.style.background = p.state === 'tracking' && p.track_id ? colour(p.track_id) : '';
     });
   }

@@ -20,6 +20,8 @@ class Tile extends HTMLElement {
   #age = NaN;
   #rough = false;
   #pending = null;
+  #w = 0;
+  #h = 0;
 
   frame = null; // of the picture that is shown: {rtp, w, h, cap, seq, burned}
   latest = null; // the newest metadata that was shown
@@ -85,6 +87,7 @@ class Tile extends HTMLElement {
       this.#missed++;
       this.#missedSince ||= now;
     }
+    this.#shape(info.w, info.h);
     if (meta) {
       this.overlay.draw(meta);
     } else {
@@ -94,6 +97,14 @@ class Tile extends HTMLElement {
     this.frame = info;
     if (info.cap !== null) this.#age = Date.now() + clock.offset - info.cap;
     if (this.#state !== 'live') this.#status();
+  }
+
+  /** Gives the stage the picture's shape, so that bars appear only where the window forces them. */
+  #shape(w, h) {
+    if (w === this.#w && h === this.#h) return;
+    this.#w = w;
+    this.#h = h;
+    this.stage.style.aspectRatio = `${w} / ${h}`;
   }
 
   /** Frames shown a second, over the last two. */
@@ -129,8 +140,9 @@ class Tile extends HTMLElement {
     switch (this.#state) {
       case 'live': {
         text(this.mode, p.mode === 'webrtc' ? t('tile.live') : t('tile.stills'));
+        const fps = this.fps();
         const parts = [Number.isNaN(this.#age) ? '' : this.#age < 1000 ? t('tile.ms', {n: Math.max(0, Math.round(this.#age))}) : t('tile.seconds', {n: seconds(this.#age)}),
-          `${Math.round(this.fps())} fps`];
+          fps ? t('tile.fps', {n: Math.round(fps)}) : ''];
         if (p.mode === 'webrtc') {
           if (this.#rough) parts.push(t('tile.rough'));
           else if (this.#missedSince && now - this.#missedSince > 200) parts.push(t('tile.late'));
@@ -148,7 +160,7 @@ class Tile extends HTMLElement {
       case 'stale':
         text(this.mode, t('tile.stills'));
         text(this.figures, t('tile.seconds', {n: seconds(silent)}));
-        this.#say(t('tile.old', {n: Math.round(silent / 1000)}) + (reason ? ` · ${reason}` : ''));
+        this.#say(status && !['streaming', 'stalled'].includes(status.state) && reason ? reason : t('tile.old', {n: Math.round(silent / 1000)}));
         break;
       default:
         text(this.mode, t('tile.none'));

@@ -40,10 +40,11 @@ export class Trails {
         let begun = false;
         for (let j = from; j < p.n; j++) {
           const i = j % size;
-          if (p.cap[i] < oldest || p.cap[i] > newest) continue;
+          if (p.cap[i] < oldest) continue;
           if (begun) g.lineTo(p.x[i], p.y[i]);
           else g.moveTo(p.x[i], p.y[i]);
           begun = true;
+          if (p.cap[i] > newest) break; // the first point of the newer piece joins the two
         }
         g.stroke();
       }

@@ -1,0 +1,373 @@
+package web_test
+
+import (
+	"fmt"
+	"math"
+	"net/http"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
+
+	"outrider/pipeline"
+	"outrider/streams/web"
+	"outrider/streams/web/webtest"
+	"outrider/streams/webrtc"
+)
+
+// service is the program around the cameras of a browser test.
+type service struct {
+	url     string
+	server  *web.Server
+	engine  *pipeline.Engine
+	squares map[string]*squares
+	follow  map[string]*followed
+}
+
+// serve runs cameras of squares with the real engine, WebRTC and web server.
+func serve(t *testing.T, video bool, names ...string) *service {
+	t.Helper()
+	s := &service{squares: map[string]*squares{}, follow: map[string]*followed{}}
+	s.engine = &pipeline.Engine{Segmenter: &squares{}}
+	s.server = &web.Server{Listen: "127.0.0.1:0", Directory: s.engine, Build: web.Build{Version: "test"}}
+	s.engine.Sinks = []pipeline.Sink{s.server}
+	if video {
+		rtc := &webrtc.Server{Cameras: s.engine.Cameras}
+		if err := rtc.Initialize(); err != nil {
+			t.Fatal(err)
+		}
+		s.server.WHEP = rtc
+		s.engine.Sinks = append(s.engine.Sinks, rtc)
+	}
+	if err := s.server.Initialize(); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.engine.Initialize(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.engine.Close(); err != nil {
+			t.Error(err)
+		}
+		http.DefaultClient.CloseIdleConnections()
+	})
+	for _, n := range names {
+		s.squares[n] = &squares{}
+		s.follow[n] = &followed{squares: s.squares[n]}
+		if err := s.engine.AddCamera(pipeline.Camera{
+			Name: n, Display: "squares", Source: s.squares[n], Live: true,
+			Stages: []pipeline.Stage{s.follow[n]}, Prompts: s.follow[n],
+		}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s.url = "http://" + s.server.Addr().String()
+	return s
+}
+
+// shots is where a screenshot goes: the folder that OUTRIDER_SHOTS names, for people to look
+// at, else one that goes with the test.
+func shots(t *testing.T, name string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), name)
+	if dir := shotDir(); dir != "" {
+		path = filepath.Join(dir, name)
+	}
+	t.Logf("screenshot %s", path)
+	return path
+}
+
+func TestBrowserWatchAndPoint(t *testing.T) {
+	s := serve(t, true, "yard")
+	p := webtest.Open(t, s.url+"/", webtest.Options{Width: 1280, Height: 800})
+	p.WaitLive("webrtc")
+
+	// The video plays and its metadata belongs to its frames.
+	before := p.Stats()
+	p.Wait("25 more frames", fmt.Sprintf("document.querySelector('or-tile').stats().frames > %d", before.Frames+25))
+	st := p.Stats()
+	if st.Mismatches != 0 || st.Received == 0 {
+		t.Errorf("stats %+v", st)
+	}
+	if st.Age <= 0 || st.Age > 5000 {
+		t.Errorf("age %v ms", st.Age)
+	}
+	for _, k := range squareKinds {
+		overlayOnObject(t, p, k.label, [3]byte{k.r, k.g, k.b})
+	}
+
+	// A click on a moving square follows it, by the picture that was clicked.
+	k := p.WaitTrack(3)
+	x, y := k.Center()
+	p.ClickPicture(x, y)
+	ids := p.WaitPrompts(1)
+	asked := s.follow["yard"].asked()
+	if len(asked) != 1 || asked[0].At == nil {
+		t.Fatalf("asked %+v, want one prompt with the time of its frame", asked)
+	}
+	if l := s.follow["yard"].List(); l[0].TrackID != 3 {
+		t.Errorf("the click gave track %d, want the blue square, 3 (%+v)", l[0].TrackID, asked[0])
+	}
+	p.Wait("the prompt on its track", `document.querySelector('or-tile').stats().tracks.some((k) => k.id === 3 && k.prompt)`)
+
+	// Shift and click take a part away: the same object, one more point.
+	k = p.WaitTrack(3)
+	p.ClickPicture(k.Box[0]+8, k.Box[1]+8, chromedp.ModifierShift)
+	p.Wait("a refined prompt", fmt.Sprintf(`document.querySelector('or-prompts li') && document.querySelector('or-prompts li').dataset.key !== %q`, ids[0]))
+	ids = p.WaitPrompts(1)
+	asked = s.follow["yard"].asked()
+	last := asked[len(asked)-1]
+	if len(last.Points) != 2 || fmt.Sprint(last.Labels) != "[1 0]" {
+		t.Errorf("refined by %+v, want a positive and a negative point", last)
+	}
+
+	// A dragged box and typed words are prompts too.
+	k = p.WaitTrack(1)
+	p.DragPicture(k.Box[0]-4, k.Box[1]-4, k.Box[2]+4, k.Box[3]+4)
+	p.WaitPrompts(2)
+	p.AskWords("green square")
+	p.WaitPrompts(3)
+	if l := s.follow["yard"].List(); l[1].TrackID != 1 || l[2].TrackID != 2 || l[1].Box == nil || len(l[2].Text) != 1 {
+		t.Errorf("box and words gave %+v", l)
+	}
+	p.AskWords("zebra")
+	p.Wait("the refusal with the words that are known", `document.querySelector('or-prompts [role=alert]').innerText.includes('red square')`)
+	if n := len(s.follow["yard"].List()); n != 3 {
+		t.Errorf("%d prompts after a refused one", n)
+	}
+	if n := p.ObjectsListed(); n != 3 {
+		t.Errorf("%d objects are listed, want 3", n)
+	}
+	p.Screenshot(shots(t, "point-1280.png"))
+
+	// Deleting removes it there and here; undo brings it back.
+	p.DeletePrompt(ids[0])
+	p.WaitPrompts(2)
+	if _, err := s.follow["yard"].Get(ids[0]); err == nil {
+		t.Error("the deleted prompt is still at the service")
+	}
+	p.Wait("track 3 without its prompt", `document.querySelector('or-tile').stats().tracks.some((k) => k.id === 3 && !k.prompt)`)
+	p.Eval(`document.activeElement.blur()`)
+	p.Press("z", chromedp.ModifierCtrl)
+	p.WaitPrompts(3)
+	if st, err := s.follow["yard"].Get(ids[0]); err != nil || st.TrackID != 3 {
+		t.Errorf("after undo: %+v, %v", st, err)
+	}
+
+	refused := 0
+	for _, m := range p.Problems() {
+		// The browser itself reports each answer of 422.
+		if strings.Contains(m, "422") && refused == 0 {
+			refused++
+			continue
+		}
+		t.Errorf("console: %s", m)
+	}
+	for _, r := range p.Requests() {
+		if !strings.HasPrefix(r, s.url) && !strings.HasPrefix(r, "blob:"+s.url) {
+			t.Errorf("the page asked for %s", r)
+		}
+	}
+}
+
+// overlayOnObject looks at twenty presented frames: the coloured square in the video's own
+// pixels and the box that is drawn for it must be the same place. When a callback runs late
+// the video element shows the next frame already, so a few frames may differ.
+func overlayOnObject(t *testing.T, p *webtest.Page, label string, rgb [3]byte) {
+	t.Helper()
+	type look struct{ Video, Track [4]float64 }
+	looks := webtest.Value[[]look](p, fmt.Sprintf(`new Promise((done) => {
+		const tile = document.querySelector('or-tile');
+		const c = document.createElement('canvas');
+		const g = c.getContext('2d', {willReadFrequently: true});
+		const looks = [];
+		const look = () => {
+			c.width = tile.video.videoWidth;
+			c.height = tile.video.videoHeight;
+			g.drawImage(tile.video, 0, 0);
+			const d = g.getImageData(0, 0, c.width, c.height).data;
+			let x1 = 1e9, y1 = 1e9, x2 = 0, y2 = 0;
+			for (let y = 0; y < c.height; y += 2) for (let x = 0; x < c.width; x++) {
+				const i = 4 * (y * c.width + x);
+				if (Math.abs(d[i] - %d) + Math.abs(d[i + 1] - %d) + Math.abs(d[i + 2] - %d) > 90) continue;
+				x1 = Math.min(x1, x); y1 = Math.min(y1, y); x2 = Math.max(x2, x + 1); y2 = Math.max(y2, y + 2);
+			}
+			const k = tile.stats().tracks.find((k) => k.label === %q);
+			looks.push({Video: [x1, y1, x2, y2], Track: k ? k.box : [0, 0, 0, 0]});
+			if (looks.length < 20) tile.video.requestVideoFrameCallback(look);
+			else done(looks);
+		};
+		tile.video.requestVideoFrameCallback(look);
+	})`, rgb[0], rgb[1], rgb[2], label))
+	same := 0
+	for _, v := range looks {
+		a := pipeline.Box{X1: v.Video[0], Y1: v.Video[1], X2: v.Video[2], Y2: v.Video[3]}
+		b := pipeline.Box{X1: v.Track[0], Y1: v.Track[1], X2: v.Track[2], Y2: v.Track[3]}
+		if a.IoU(b) > .95 {
+			same++
+		}
+	}
+	t.Logf("%s: the box lies on the object in %d of %d frames", label, same, len(looks))
+	if 4*same < 3*len(looks) {
+		t.Errorf("%s: the box lies on the object in %d of %d frames only: %+v", label, same, len(looks), looks[:3])
+	}
+}
+
+// The overlay's corners are where the picture's are, whatever the window and the screen.
+func TestBrowserOverlayGeometry(t *testing.T) {
+	s := serve(t, true, "yard")
+	p := webtest.Open(t, s.url+"/cam/yard", webtest.Options{})
+	p.WaitLive("webrtc")
+	for _, o := range []webtest.Options{{Width: 1280, Height: 500}, {Width: 500, Height: 900, Scale: 2}} {
+		p.Look(o)
+		p.Wait("the canvas at the new size", fmt.Sprintf(`(({overlay: {view, canvas}, stage}) => view.width === stage.clientWidth && canvas.width === Math.round(stage.clientWidth * %g) && innerWidth === %d)(document.querySelector('or-tile'))`, max(o.Scale, 1), o.Width))
+		v := webtest.Value[struct{ Stage, Picture [4]float64 }](p, `(() => {
+			const tile = document.querySelector('or-tile');
+			const r = tile.stage.getBoundingClientRect();
+			const o = tile.overlay;
+			return {Stage: [r.left, r.top, r.width, r.height], Picture: [...o.toStage(0, 0), ...o.toStage(o.pictureW, o.pictureH)]};
+		})()`)
+		// object-fit: contain, worked out anew.
+		w, h := v.Stage[2], v.Stage[3]
+		scale := math.Min(w/squaresW, h/squaresH)
+		want := [4]float64{(w - squaresW*scale) / 2, (h - squaresH*scale) / 2, (w + squaresW*scale) / 2, (h + squaresH*scale) / 2}
+		for i := range want {
+			if math.Abs(want[i]-v.Picture[i]) > 1 {
+				t.Errorf("%+v: corner %d at %.1f, want %.1f", o, i, v.Picture[i], want[i])
+			}
+		}
+	}
+}
+
+// By keyboard alone: crosshair to a square, Enter follows, Escape disarms.
+func TestBrowserKeyboard(t *testing.T) {
+	s := serve(t, true, "yard")
+	p := webtest.Open(t, s.url+"/", webtest.Options{})
+	p.WaitLive("webrtc")
+	s.squares["yard"].frozen.Store(true)
+	k := p.WaitTrack(2)
+	p.Eval(`document.querySelector('or-tile').stage.focus()`)
+	x, y := k.Center()
+	steps := func(from, to float64, less, more string) {
+		for d := to - from; math.Abs(d) > 8; d = to - from {
+			key, step := more, 8.
+			if d < 0 {
+				key, step = less, -8
+			}
+			p.Press(key)
+			from += step
+		}
+	}
+	steps(squaresW/2, x, kb.ArrowLeft, kb.ArrowRight)
+	steps(squaresH/2, y, kb.ArrowUp, kb.ArrowDown)
+	p.Press(kb.Enter)
+	p.WaitPrompts(1)
+	if l := s.follow["yard"].List(); len(l) != 1 || l[0].TrackID != 2 {
+		t.Errorf("prompts %+v, want one on track 2", l)
+	}
+	p.Press(kb.Escape)
+	p.Wait("no armed tool", `document.querySelector('or-tile').dataset.tool === 'off'`)
+	p.Press("b")
+	p.Wait("the box tool", `document.querySelector('or-tools [data-tool=box]').getAttribute('aria-pressed') === 'true'`)
+	p.Press("n")
+	p.Wait("the words field", `document.activeElement.id === 'words'`)
+	unnamed := webtest.Value[[]string](p, `[...document.querySelectorAll('button, input, a')].filter((e) => !e.hidden && !(e.textContent.trim() || e.getAttribute('aria-label') || e.labels?.length)).map((e) => e.outerHTML)`)
+	if len(unnamed) > 0 {
+		t.Errorf("controls without a name: %v", unnamed)
+	}
+}
+
+// Without WebRTC the page shows JPEGs, says so, and a click still hits.
+func TestBrowserFallsBackToPictures(t *testing.T) {
+	s := serve(t, false, "yard")
+	p := webtest.Open(t, s.url+"/", webtest.Options{})
+	p.WaitLive("jpeg")
+	p.Wait("the reason", `document.querySelector('or-tile .notice').innerText.includes('no more viewers')`)
+	n := p.Stats().Frames
+	p.Wait("more pictures", fmt.Sprintf("document.querySelector('or-tile').stats().frames > %d", n+5))
+	p.Wait("the list of objects", `document.querySelectorAll('or-objects li').length === 3`)
+	s.squares["yard"].frozen.Store(true)
+	p.Wait("an old picture", `document.querySelector('or-tile[data-state=stale]')`)
+	res, err := s.engine.Latest("yard")
+	if err != nil || res == nil {
+		t.Fatal(err)
+	}
+	c := res.Tracks[0].Box.Center()
+	res.Release()
+	p.ClickPicture(c.X, c.Y)
+	p.WaitPrompts(1)
+	if l := s.follow["yard"].List(); l[0].TrackID != 1 || l[0].At == nil {
+		t.Errorf("prompt %+v, want track 1 at the time of the picture", l[0])
+	}
+}
+
+// A camera that stops is never shown as live.
+func TestBrowserStaleAndGone(t *testing.T) {
+	s := serve(t, true, "yard")
+	p := webtest.Open(t, s.url+"/", webtest.Options{})
+	p.WaitLive("webrtc")
+	s.squares["yard"].frozen.Store(true)
+	p.WaitLong("a stale picture", `document.querySelector('or-tile[data-state=stale] .band:not([hidden])')`, 5*time.Second)
+	p.Screenshot(shots(t, "stale.png"))
+	s.squares["yard"].frozen.Store(false)
+	p.WaitLive("webrtc")
+	if err := s.server.Close(); err != nil {
+		t.Fatal(err)
+	}
+	p.Wait("the banner", `document.querySelector('.banner:not([hidden])') && document.body.classList.contains('gone')`)
+	p.Screenshot(shots(t, "gone.png"))
+}
+
+// Several cameras: stills of all, and the way to each and back.
+func TestBrowserOverview(t *testing.T) {
+	s := serve(t, true, "yard", "road")
+	p := webtest.Open(t, s.url+"/", webtest.Options{})
+	p.Wait("two stills", `document.querySelectorAll('or-grid li img:not([hidden])').length === 2`)
+	p.Screenshot(shots(t, "overview.png"))
+	p.Click(`or-grid a[href="/cam/road"]`)
+	p.WaitLive("webrtc")
+	if at := webtest.Value[string](p, `location.pathname + document.title`); at != "/cam/roadroad - outrider" {
+		t.Errorf("after the click: %s", at)
+	}
+	p.Eval(`history.back()`)
+	p.Wait("the overview again", `document.querySelector('or-grid') && !document.querySelector('or-camera')`)
+	for _, m := range p.Problems() {
+		t.Errorf("console: %s", m)
+	}
+	p.Go(s.url + "/cam/nobody")
+	p.Wait("the answer for an unknown camera", `document.querySelector('main').innerText.includes('nobody')`)
+}
+
+// Screenshots at the sizes that must work, with checks that a person would make first.
+func TestBrowserSizesAndThemes(t *testing.T) {
+	s := serve(t, true, "yard")
+	p := webtest.Open(t, s.url+"/", webtest.Options{})
+	for _, o := range []webtest.Options{
+		{Width: 360, Height: 740, Scale: 2}, {Width: 360, Height: 740, Scale: 2, Light: true},
+		{Width: 1920, Height: 1080}, {Width: 1920, Height: 1080, Light: true},
+	} {
+		theme := "dark"
+		if o.Light {
+			theme = "light"
+		}
+		p.Look(o)
+		p.Go(s.url + "/")
+		p.WaitLive("webrtc")
+		p.WaitTrack(1)
+		p.Wait("the list of objects", `document.querySelectorAll('or-objects li').length === 3`)
+		if wide := webtest.Value[float64](p, `document.documentElement.scrollWidth - innerWidth`); wide > 0 {
+			t.Errorf("%d px: the page is %v px too wide", o.Width, wide)
+		}
+		small := webtest.Value[[]string](p, `[...document.querySelectorAll('button, input, nav a')].filter((e) => e.getClientRects().length && (e.getBoundingClientRect().height < 24 || e.getBoundingClientRect().width < 24)).map((e) => e.outerHTML)`)
+		if len(small) > 0 {
+			t.Errorf("%d px: targets below 24 px: %v", o.Width, small)
+		}
+		p.Screenshot(shots(t, fmt.Sprintf("camera-%d-%s.png", o.Width, theme)))
+		for _, m := range p.Problems() {
+			t.Errorf("%d px %s: console: %s", o.Width, theme, m)
+		}
+	}
+}
