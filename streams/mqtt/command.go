@@ -149,12 +149,12 @@ func decodeBody(payload []byte, body *commandBody, op string) error {
 		*body = commandBody{} // any payload will do
 		return nil
 	}
-	e := &commandError{Type: "invalid", Detail: "the payload is not a prompt: " + err.Error()}
 	var kind *json.UnmarshalTypeError
 	if errors.As(err, &kind) {
-		e.Field = kind.Field
+		field := strings.TrimPrefix(kind.Field, "Prompt.") // it is embedded: the client knows nothing of that
+		return &commandError{Type: "invalid", Field: field, Detail: fmt.Sprintf("the payload is not a prompt: %s must not be a %s", field, kind.Value)}
 	}
-	return e
+	return &commandError{Type: "invalid", Detail: "the payload is not a prompt: " + err.Error()}
 }
 
 // checkResponse refuses topics by which an answer could become a command, or overwrite what
