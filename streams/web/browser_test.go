@@ -23,6 +23,7 @@ type service struct {
 	url     string
 	server  *web.Server
 	engine  *pipeline.Engine
+	video   *webrtc.Server // nil when video is off
 	squares map[string]*squares
 	follow  map[string]*followed
 }
@@ -35,12 +36,12 @@ func serve(t *testing.T, video bool, names ...string) *service {
 	s.server = &web.Server{Listen: "127.0.0.1:0", Directory: s.engine, Build: web.Build{Version: "test"}}
 	s.engine.Sinks = []pipeline.Sink{s.server}
 	if video {
-		rtc := &webrtc.Server{Cameras: s.engine.Cameras}
-		if err := rtc.Initialize(); err != nil {
+		s.video = &webrtc.Server{Cameras: s.engine.Cameras}
+		if err := s.video.Initialize(); err != nil {
 			t.Fatal(err)
 		}
-		s.server.WHEP = rtc
-		s.engine.Sinks = append(s.engine.Sinks, rtc)
+		s.server.WHEP = s.video
+		s.engine.Sinks = append(s.engine.Sinks, s.video)
 	}
 	if err := s.server.Initialize(); err != nil {
 		t.Fatal(err)
@@ -56,7 +57,7 @@ func serve(t *testing.T, video bool, names ...string) *service {
 	})
 	for _, n := range names {
 		s.squares[n] = &squares{}
-		s.follow[n] = &followed{squares: s.squares[n]}
+		s.follow[n] = &followed{}
 		if err := s.engine.AddCamera(pipeline.Camera{
 			Name: n, Display: "squares", Source: s.squares[n], Live: true,
 			Stages: []pipeline.Stage{s.follow[n]}, Prompts: s.follow[n],
@@ -98,6 +99,7 @@ func TestBrowserWatchAndPoint(t *testing.T) {
 	for _, k := range squareKinds {
 		overlayOnObject(t, p, k.label, [3]byte{k.r, k.g, k.b})
 	}
+	painted(t, p)
 
 	// A click on a moving square follows it, by the picture that was clicked.
 	k := p.WaitTrack(3)
@@ -216,6 +218,38 @@ func overlayOnObject(t *testing.T, p *webtest.Page, label string, rgb [3]byte) {
 	}
 }
 
+// painted looks at the overlay's own pixels: the outlines that came over the channel are
+// filled where the objects are, and nowhere else.
+func painted(t *testing.T, p *webtest.Page) {
+	t.Helper()
+	wrong := webtest.Value[[]string](p, `(() => {
+		const {overlay} = document.querySelector('or-tile');
+		const wrong = [];
+		const copy = document.createElement('canvas');
+		copy.width = overlay.canvas.width;
+		copy.height = overlay.canvas.height;
+		const g = copy.getContext('2d', {willReadFrequently: true});
+		g.drawImage(overlay.canvas, 0, 0);
+		const alpha = (x, y) => {
+			const {scale, dx, dy} = overlay.view;
+			return g.getImageData(Math.round(x * scale + dx), Math.round(y * scale + dy), 1, 1).data[3];
+		};
+		for (const k of overlay.shown.tracks) {
+			const [x1, y1, x2, y2] = k.b;
+			if (!k.m) wrong.push(k.id + ' has no outline');
+			for (const [x, y] of [[x1 + 10, y1 + 10], [x2 - 10, y1 + 10], [x1 + 10, y2 - 10], [(x1 + x2) / 2, (y1 + y2) / 2]]) {
+				const a = alpha(x, y);
+				if (a < 70 || a > 85) wrong.push(k.id + ' is filled by ' + a + ' of 255 at ' + [x, y] + ' in ' + k.b);
+			}
+		}
+		if (alpha(320, 5)) wrong.push('the sky is painted');
+		return wrong;
+	})()`)
+	for _, w := range wrong {
+		t.Errorf("overlay: %s", w)
+	}
+}
+
 // The overlay's corners are where the picture's are, whatever the window and the screen.
 func TestBrowserOverlayGeometry(t *testing.T) {
 	s := serve(t, true, "yard")
@@ -223,7 +257,7 @@ func TestBrowserOverlayGeometry(t *testing.T) {
 	p.WaitLive("webrtc")
 	for _, o := range []webtest.Options{{Width: 1280, Height: 500}, {Width: 500, Height: 900, Scale: 2}} {
 		p.Look(o)
-		p.Wait("the canvas at the new size", fmt.Sprintf(`(({overlay: {view, canvas}, stage}) => view.width === stage.clientWidth && canvas.width === Math.round(stage.clientWidth * %g) && innerWidth === %d)(document.querySelector('or-tile'))`, max(o.Scale, 1), o.Width))
+		p.Wait("the canvas at the new size", fmt.Sprintf(`(({overlay: {view, canvas}, stage}) => view.width === stage.clientWidth && view.height === stage.clientHeight && canvas.width === Math.round(stage.clientWidth * %g) && innerWidth === %d)(document.querySelector('or-tile'))`, max(o.Scale, 1), o.Width))
 		v := webtest.Value[struct{ Stage, Picture [4]float64 }](p, `(() => {
 			const tile = document.querySelector('or-tile');
 			const r = tile.stage.getBoundingClientRect();
@@ -280,18 +314,20 @@ func TestBrowserKeyboard(t *testing.T) {
 	}
 }
 
-// Without WebRTC the page shows JPEGs, says so, and a click still hits.
+// Without WebRTC the page shows JPEGs, says so, and a click still hits. The camera's name is
+// hostile: it must stay text everywhere.
 func TestBrowserFallsBackToPictures(t *testing.T) {
-	s := serve(t, false, "yard")
+	const name = `a/b <img src=x onerror="document.title='gotcha'">`
+	s := serve(t, false, name)
 	p := webtest.Open(t, s.url+"/", webtest.Options{})
 	p.WaitLive("jpeg")
 	p.Wait("the reason", `document.querySelector('or-tile .notice').innerText.includes('no more viewers')`)
 	n := p.Stats().Frames
 	p.Wait("more pictures", fmt.Sprintf("document.querySelector('or-tile').stats().frames > %d", n+5))
 	p.Wait("the list of objects", `document.querySelectorAll('or-objects li').length === 3`)
-	s.squares["yard"].frozen.Store(true)
+	s.squares[name].frozen.Store(true)
 	p.Wait("an old picture", `document.querySelector('or-tile[data-state=stale]')`)
-	res, err := s.engine.Latest("yard")
+	res, err := s.engine.Latest(name)
 	if err != nil || res == nil {
 		t.Fatal(err)
 	}
@@ -299,8 +335,12 @@ func TestBrowserFallsBackToPictures(t *testing.T) {
 	res.Release()
 	p.ClickPicture(c.X, c.Y)
 	p.WaitPrompts(1)
-	if l := s.follow["yard"].List(); l[0].TrackID != 1 || l[0].At == nil {
+	if l := s.follow[name].List(); l[0].TrackID != 1 || l[0].At == nil {
 		t.Errorf("prompt %+v, want track 1 at the time of the picture", l[0])
+	}
+	p.Click("nav a")
+	if title := webtest.Value[string](p, `document.title + document.querySelectorAll('img[src=x]').length`); title != name+" - outrider0" {
+		t.Errorf("title and planted elements: %q", title)
 	}
 }
 
@@ -334,6 +374,13 @@ func TestBrowserOverview(t *testing.T) {
 	}
 	p.Eval(`history.back()`)
 	p.Wait("the overview again", `document.querySelector('or-grid') && !document.querySelector('or-camera')`)
+	// A view that is left ends its video at once.
+	for end := time.Now().Add(3 * time.Second); s.video.Stats().Viewers > 0; {
+		if time.Now().After(end) {
+			t.Fatalf("%d viewers after the view was left", s.video.Stats().Viewers)
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
 	for _, m := range p.Problems() {
 		t.Errorf("console: %s", m)
 	}

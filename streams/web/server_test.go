@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"image/jpeg"
 	"io"
+	"net"
 	"net/http"
 	"os"
 	"strings"
@@ -301,6 +302,26 @@ func TestHosts(t *testing.T) {
 		"outrider.lan.evil.example": 421, "10.0.0.1": 421, "evil.example": 421, "localhost.evil.example": 421,
 	} {
 		if a := do(t, "GET", url+"/healthz", "", "Host", host); a.status != want {
+			t.Errorf("Host %q: %d, want %d", host, a.status, want)
+		}
+	}
+}
+
+// A server for the whole network answers to any address of its own, and still to no foreign
+// name.
+func TestHostsOfAPublicServer(t *testing.T) {
+	s := &web.Server{Directory: newYard("yard"), Listen: "0.0.0.0:0"}
+	if err := s.Initialize(); err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	defer http.DefaultClient.CloseIdleConnections()
+	_, port, err := net.SplitHostPort(s.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for host, want := range map[string]int{"10.1.2.3:8080": 200, "[fd00::2]:8080": 200, "localhost": 200, "evil.example": 421} {
+		if a := do(t, "GET", "http://127.0.0.1:"+port+"/healthz", "", "Host", host); a.status != want {
 			t.Errorf("Host %q: %d, want %d", host, a.status, want)
 		}
 	}

@@ -112,12 +112,8 @@ func (s *squares) Segment(_ context.Context, frames []*pipeline.Frame) ([]*pipel
 
 // followed is the stage and the prompts of the camera.
 type followed struct {
-	squares *squares
-
 	mu      sync.Mutex
 	first   time.Time
-	newest  []pipeline.Track
-	epoch   uint32
 	seen    map[int64][]pipeline.Box // of the last frames, by capture time in ms
 	order   []int64
 	list    []pipeline.PromptStatus
@@ -161,7 +157,7 @@ func (f *followed) Process(_ context.Context, r *pipeline.Result) error {
 	return nil
 }
 
-func (f *followed) Reset(epoch uint32) { f.epoch = epoch }
+func (f *followed) Reset(uint32) {}
 
 func (f *followed) Create(_ context.Context, p pipeline.Prompt) (pipeline.PromptStatus, error) {
 	f.mu.Lock()

@@ -191,3 +191,37 @@ func ids(t *testing.T, url string) (list, next string) {
 	}
 	return strings.Join(s, " "), page.Next
 }
+
+// Streams are bounded, and a closed one makes room.
+func TestTooManyStreams(t *testing.T) {
+	_, url := start(t, &web.Server{Directory: newYard("yard")})
+	var open []*stream
+	for range 256 {
+		open = append(open, listen(t, url, ""))
+	}
+	if a := do(t, "GET", url+"/api/v1/events/stream", ""); a.status != 503 || a.header.Get("Retry-After") == "" {
+		t.Errorf("one stream too many: %d %s", a.status, a.body)
+	}
+	for _, c := range open {
+		c.close()
+	}
+	for range 100 {
+		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+		q, err := http.NewRequestWithContext(ctx, "GET", url+"/api/v1/events/stream", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		res, err := http.DefaultClient.Do(q)
+		if err != nil {
+			t.Fatal(err)
+		}
+		status := res.StatusCode
+		cancel()
+		res.Body.Close()
+		if status == 200 {
+			return
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+	t.Error("closed streams still count")
+}
