@@ -13,7 +13,8 @@
 // carries the newest answer, moved ahead by the tracks' velocity.
 //
 // A viewer has its own queue and goroutine: a slow one loses its own frames and delays nobody.
-// The bit rate follows the estimate of the slowest viewer above a floor.
+// The bit rate follows the estimate of the slowest viewer above a floor; a viewer whose line
+// does not carry the floor gets a key frame now and then and slows nobody.
 //
 // The package does not decide who may watch (the HTTP layer in front of it does), knows no
 // TURN server of its own, and does not record.

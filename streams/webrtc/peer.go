@@ -114,10 +114,12 @@ func (s *Server) newPeer() (*peer, error) {
 	// Packets pass the interceptors from the last to the first: playout delay, the buffer for
 	// retransmissions, transport-wide numbers, and at last the pacer.
 	r := &interceptor.Registry{}
+	// The estimate does not fall far below the floor of the encoder: a pacer slower than its
+	// source would only collect old pictures.
 	congestion, err := cc.NewInterceptor(func() (cc.BandwidthEstimator, error) {
 		var err error
 		p.pacer = newPacer(s.Bitrate)
-		p.bandwidth, err = gcc.NewSendSideBWE(gcc.SendSideBWEInitialBitrate(s.Bitrate), gcc.SendSideBWEMinBitrate(minEstimate),
+		p.bandwidth, err = gcc.NewSendSideBWE(gcc.SendSideBWEInitialBitrate(s.Bitrate), gcc.SendSideBWEMinBitrate(s.MinBitrate/4*3),
 			gcc.SendSideBWEMaxBitrate(4*s.Bitrate), gcc.SendSideBWEPacer(p.pacer), gcc.WithLoggerFactory(s.engine.LoggerFactory))
 		return p.bandwidth, err
 	})

@@ -133,7 +133,7 @@ func (s *Server) setDefaults() {
 		}
 	}
 	def(&s.Bitrate, 2_500_000)
-	def(&s.MinBitrate, min(200_000, s.Bitrate))
+	def(&s.MinBitrate, max(vpx.MinBitrate, min(200_000, s.Bitrate/4)))
 	def(&s.MaxViewers, 32)
 	def(&s.MaxPending, 16)
 	if s.ExactBudget <= 0 {

@@ -178,7 +178,7 @@ func (st *stream) send(f *pipeline.Frame, r *pipeline.Result) {
 		return
 	}
 	pix := f.Data
-	if st.key.overlay && r != nil {
+	if st.key.overlay && r != nil && f.Captured.Sub(r.Frame.Captured) <= maxLag {
 		st.canvas = append(st.canvas[:0], f.Data...)
 		st.painter.Draw(st.canvas, f.Width, f.Height, r)
 		pix = st.canvas
@@ -238,14 +238,20 @@ func (st *stream) ceiling(w, h int) int {
 }
 
 // adapt lets the encoder follow the bandwidth of the slowest viewer, above the floor. Viewers
-// below the floor lose frames of their own instead (viewer.send).
+// below the floor get key frames only (see line) and count when there are no others.
 func (st *stream) adapt(w, h int) {
-	rate := st.ceiling(w, h)
+	rate, fed := st.ceiling(w, h), false
 	for _, v := range st.targets {
+		if v.starved.Load() {
+			continue
+		}
+		fed = true
 		// A tenth is left for retransmissions and the estimate's own swing.
 		rate = min(rate, v.estimate()/10*9-v.metaRate)
 	}
-	rate = max(rate, st.server.MinBitrate)
+	if rate < st.server.MinBitrate || !fed {
+		rate = st.server.MinBitrate
+	}
 	st.count.bitrate.Store(int64(rate))
 	now := st.encoder.Options().Bitrate
 	if d := rate - now; d > now/32 || -d > now/32 {

@@ -17,15 +17,13 @@ const (
 	// maxBuffered is the unsent metadata above which messages are dropped: on a thin line the
 	// newest frame's is worth more than all that wait.
 	maxBuffered = 64 << 10
-	// minBacklog and backlogTime bound the video that waits in a viewer's pacer: one key frame,
-	// or what the line carries in that time. Above it the viewer loses frames.
-	minBacklog  = 64 << 10
+	// minBacklog and backlogTime bound the video that waits in a viewer's pacer: a key frame at
+	// the lowest rate, or what the line carries in that time. Above it the viewer loses frames.
+	minBacklog  = 24 << 10
 	backlogTime = 500 * time.Millisecond
 	// slowKeyGap is the least time between the key frames that a viewer below the floor costs
 	// all the others.
 	slowKeyGap = 2 * time.Second
-	// minEstimate is the least bandwidth, in bits a second, that the estimator goes down to.
-	minEstimate = 50_000
 )
 
 // encoded is one frame as packets, shared by all viewers and never changed.
@@ -56,8 +54,10 @@ type viewer struct {
 	ended     chan struct{} // closed when everything of it is gone
 	connOnce  sync.Once
 	quitOnce  sync.Once
-	listening atomic.Bool // the metadata channel is open
-	lost      atomic.Bool // a frame was dropped: the next one must be a key frame
+	listening atomic.Bool  // the metadata channel is open
+	lost      atomic.Bool  // a frame was dropped: the next one must be a key frame
+	starved   atomic.Bool  // the line carries key frames only
+	feedback  atomic.Int64 // unix ns of the last transport feedback, 0 before the first
 
 	channel *pion.DataChannel // nil when the player offered none
 
@@ -65,8 +65,10 @@ type viewer struct {
 
 	// What follows belongs to the goroutine.
 	stream    *stream
+	line      line
 	sequence  uint16
 	lastAsked time.Time
+	lastKey   time.Time // that mended a loss
 }
 
 // enqueue hands something to the viewer; when its queue is full it is dropped.
@@ -132,10 +134,11 @@ func (v *viewer) run() {
 // send writes a frame's packets into the pacer, or drops the frame when the viewer has no
 // picture that it builds on or too much waits already.
 func (v *viewer) send(it item) {
+	v.judge()
 	backlog := v.peer.pacer.backlog.Load()
 	limit := max(minBacklog, int64(backlogTime.Seconds()*float64(v.estimate())/8))
 	if v.lost.Load() {
-		if !it.frame.key || backlog > limit/2 {
+		if !it.frame.key || backlog > limit/2 || v.starved.Load() && time.Since(v.lastKey) < slowKeyGap {
 			if backlog <= limit/2 && time.Since(v.lastAsked) > slowKeyGap {
 				v.lastAsked = time.Now()
 				v.stream.wantKey()
@@ -144,7 +147,8 @@ func (v *viewer) send(it item) {
 			return
 		}
 		v.lost.Store(false)
-	} else if backlog > limit {
+		v.lastKey = time.Now()
+	} else if backlog > limit || v.starved.Load() {
 		v.drop(it)
 		return
 	}
@@ -165,8 +169,24 @@ func (v *viewer) send(it item) {
 	c.sentBytes.Add(uint64(n))
 }
 
+// judge looks at the line.
+func (v *viewer) judge() {
+	var feedback time.Time
+	if ns := v.feedback.Load(); ns > 0 {
+		feedback = time.Unix(0, ns)
+	}
+	starved := v.line.starved(time.Now(), v.estimate() < v.server.MinBitrate, feedback)
+	if v.starved.Swap(starved) != starved {
+		v.server.Log.Debug("viewer's line", "camera", v.key.camera, "key_frames_only", starved, "estimate", v.estimate())
+	}
+}
+
 func (v *viewer) sendMeta(it item) {
-	if !v.listening.Load() || v.channel.BufferedAmount() > maxBuffered {
+	buffered := uint64(maxBuffered)
+	if v.starved.Load() {
+		buffered = 0
+	}
+	if !v.listening.Load() || v.channel.BufferedAmount() > buffered {
 		v.drop(it)
 		return
 	}
@@ -187,8 +207,12 @@ func (v *viewer) readRTCP(sender *pion.RTPSender) {
 		}
 		for _, p := range packets {
 			switch p.(type) {
+			case *rtcp.TransportLayerCC:
+				v.feedback.Store(time.Now().UnixNano())
 			case *rtcp.PictureLossIndication, *rtcp.FullIntraRequest:
-				v.server.keyRequest(v.key)
+				if !v.starved.Load() { // it gets them at its own pace
+					v.server.keyRequest(v.key)
+				}
 			}
 		}
 	}
