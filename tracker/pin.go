@@ -1,0 +1,115 @@
+package tracker
+
+import "outrider/pipeline"
+
+// The methods here are for the stages after the tracker, in the same goroutine; package
+// prompt declares the interface.
+
+// find returns the slot of a live track, -1 when there is none.
+func (t *Tracker) find(id uint64) int32 {
+	for _, i := range t.core.live {
+		if t.core.slots[i].id == id && id != 0 {
+			return i
+		}
+	}
+	return -1
+}
+
+// Pin ties a live track to a prompt: it is kept longer when lost, and a match that is in
+// doubt does not move it. It reports whether the track lives. The newest pin of a track
+// counts. Tracks of the present result change with it.
+func (t *Tracker) Pin(r *pipeline.Result, id uint64, prompt string) bool {
+	i := t.find(id)
+	if i < 0 {
+		return false
+	}
+	t.core.slots[i].pinned = true
+	o := t.core.object(i)
+	n := t.note(&o, r.Frame.Captured)
+	n.prompt, n.removed = prompt, false
+	for k := range r.Tracks {
+		if r.Tracks[k].ID == id {
+			r.Tracks[k].PromptID = prompt
+		}
+	}
+	for k := range r.Events {
+		if r.Events[k].Track.ID == id && r.Events[k].Kind != pipeline.EventEnded {
+			r.Events[k].Track.PromptID = prompt
+		}
+	}
+	return true
+}
+
+// Unpin frees a track of its prompt. One that is lost at that time ends with reason "prompt
+// removed" unless it is seen again within the ordinary time.
+func (t *Tracker) Unpin(id uint64) {
+	i := t.find(id)
+	if i < 0 {
+		return
+	}
+	s := &t.core.slots[i]
+	s.pinned = false
+	o := t.core.object(i)
+	n := t.note(&o, t.wall)
+	n.prompt, n.removed = "", s.state == pipeline.Lost
+}
+
+// Name gives a live track a label with the cosine behind it; an empty label takes it away.
+func (t *Tracker) Name(r *pipeline.Result, id uint64, label string, similarity float64) {
+	i := t.find(id)
+	if i < 0 {
+		return
+	}
+	o := t.core.object(i)
+	n := t.note(&o, r.Frame.Captured)
+	n.label, n.similarity = label, similarity
+	for k := range r.Tracks {
+		if r.Tracks[k].ID == id {
+			r.Tracks[k].Label, r.Tracks[k].Similarity = label, similarity
+		}
+	}
+	for k := range r.Events {
+		if r.Events[k].Track.ID == id {
+			r.Events[k].Track.Label, r.Events[k].Track.Similarity = label, similarity
+		}
+	}
+}
+
+// Start returns the track that took segment index of r in this frame, confirming it or
+// making it when there is none, and adds it to r. It returns 0 when r is not the frame of
+// the last step or the segment cannot be tracked. The caller's word is the evidence.
+func (t *Tracker) Start(r *pipeline.Result, segment int) uint64 {
+	c := &t.core
+	if segment < 0 || segment >= len(c.dets) || len(r.Segments) != len(c.dets) || !t.wall.Equal(r.Frame.Captured) {
+		return 0
+	}
+	d := &c.dets[segment]
+	if !d.box.Finite() || d.box.Area() <= 0 {
+		return 0
+	}
+	i := c.matched[segment]
+	if i >= 0 && c.slots[i].det != int32(segment) {
+		i = -1 // it only helped to bridge a whole
+	}
+	c.changes = c.changes[:0]
+	switch {
+	case i < 0:
+		if d.mask == nil && r.Segments[segment].Mask != nil {
+			if d.cells = r.Segments[segment].Mask.Area(); d.cells > 0 {
+				d.mask = r.Segments[segment].Mask
+			}
+		}
+		i = c.birth(int32(segment))
+	case c.slots[i].id != 0:
+		return c.slots[i].id
+	}
+	s := &c.slots[i]
+	s.stuff = false // who points at the road wants to follow the road
+	if s.id == 0 {
+		c.confirm(i)
+	}
+	t.emitChanges(r)
+	o := c.object(i)
+	t.add(r, &o)
+	return o.ID
+}
