@@ -43,3 +43,57 @@ func BenchmarkTokenizer(b *testing.B) {
 		tok.Tokenize(dst, "a photo of a red car on the road")
 	}
 }
+
+// One region is one op, so the batch sizes compare.
+func BenchmarkEncodeRegions(b *testing.B) {
+	m := open(b, &clip.Model{})
+	f := noiseFrame(640, 480, 1)
+	for _, n := range []int{1, 4, 8} {
+		b.Run(fmt.Sprintf("batch=%d", n), func(b *testing.B) {
+			regions := make([]pipeline.Region, n)
+			for i := range regions {
+				regions[i] = benchRegion(120, 200)
+			}
+			if _, err := m.EncodeRegions(ctx, f, regions); err != nil {
+				b.Fatal(err)
+			}
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, err := m.EncodeRegions(ctx, f, regions); err != nil {
+					b.Fatal(err)
+				}
+			}
+			b.ReportMetric(float64(b.Elapsed().Microseconds())/float64(b.N*n), "us/region")
+		})
+	}
+}
+
+func BenchmarkEncodeText(b *testing.B) {
+	for _, c := range []struct {
+		name  string
+		texts []string
+	}{{"cached", []string{"car"}}, {"new", []string{"car", "person"}}} {
+		b.Run(c.name, func(b *testing.B) {
+			m := open(b, &clip.Model{CacheTexts: 1}) // two texts push each other out
+			i := 0
+			for b.Loop() {
+				if _, err := m.EncodeTexts(ctx, c.texts[i%len(c.texts):][:1]); err != nil {
+					b.Fatal(err)
+				}
+				i++
+			}
+		})
+	}
+}
+
+func BenchmarkSearch(b *testing.B) {
+	bank := make([][]float32, 144)
+	for i := range bank {
+		bank[i] = make([]float32, 512)
+	}
+	sims := make([]float32, 0, len(bank))
+	b.ReportAllocs()
+	for b.Loop() {
+		_, _, sims = clip.Search(bank[0], bank, sims)
+	}
+}

@@ -15,7 +15,7 @@
 //	defer m.Close()
 //	texts, err := m.EncodeTexts(ctx, []string{"person", "car"})
 //	regions, err := m.EncodeRegions(ctx, frame, []pipeline.Region{{Box: s.Box, Mask: s.Mask}})
-//	match := clip.Search(regions[0], texts)
+//	best, _, cosines := clip.Search(regions[0], texts, nil)
 //
 // The package keeps no embedding of regions: who follows an object keeps the object's. It
 // does not decide what a cosine means; [Threshold] and [Margin] are the measured defaults
