@@ -317,6 +317,7 @@ func TestBrowserKeyboard(t *testing.T) {
 // Without WebRTC the page shows JPEGs, says so, and a click still hits. The camera's name is
 // hostile: it must stay text everywhere.
 func TestBrowserFallsBackToPictures(t *testing.T) {
+	t.Parallel() // it mostly waits
 	const name = `a/b <img src=x onerror="document.title='gotcha'">`
 	s := serve(t, false, name)
 	p := webtest.Open(t, s.url+"/", webtest.Options{})
@@ -346,6 +347,7 @@ func TestBrowserFallsBackToPictures(t *testing.T) {
 
 // A camera that stops is never shown as live.
 func TestBrowserStaleAndGone(t *testing.T) {
+	t.Parallel() // it mostly waits
 	s := serve(t, true, "yard")
 	p := webtest.Open(t, s.url+"/", webtest.Options{})
 	p.WaitLive("webrtc")
@@ -363,6 +365,7 @@ func TestBrowserStaleAndGone(t *testing.T) {
 
 // Several cameras: stills of all, and the way to each and back.
 func TestBrowserOverview(t *testing.T) {
+	t.Parallel()
 	s := serve(t, true, "yard", "road")
 	p := webtest.Open(t, s.url+"/", webtest.Options{})
 	p.Wait("two stills", `document.querySelectorAll('or-grid li img:not([hidden])').length === 2`)
@@ -386,6 +389,13 @@ func TestBrowserOverview(t *testing.T) {
 	}
 	p.Go(s.url + "/cam/nobody")
 	p.Wait("the answer for an unknown camera", `document.querySelector('main').innerText.includes('nobody')`)
+	if err := s.engine.AddCamera(pipeline.Camera{Name: "plain", Source: &squares{}, Live: true}); err != nil {
+		t.Fatal(err)
+	}
+	p.Wait("the new camera", `document.querySelectorAll('nav li').length === 4`)
+	p.Go(s.url + "/cam/plain")
+	p.WaitLive("webrtc")
+	p.Wait("a camera without prompts says so", `document.querySelector('or-prompts').innerText.includes('no prompts') && document.querySelector('or-prompts form').hidden`)
 }
 
 // Screenshots at the sizes that must work, with checks that a person would make first.

@@ -57,7 +57,7 @@ function flush() {
 
 // What the page knows.
 export const cameras = signal(null); // Camera[] of the API, null before the first answer
-export const prompts = signal(new Map()); // camera name -> Prompt[]
+export const prompts = signal(new Map()); // camera name -> Prompt[], null where none are taken
 export const route = signal({view: 'home', camera: ''});
 export const online = signal(true); // false when the service does not answer
 export const reloadWanted = signal(false); // the service has a newer page

@@ -55,12 +55,12 @@ export async function refreshPrompts(cam) {
     const list = await api.listPrompts(cam);
     prompts.value = new Map(prompts.value).set(cam, list);
   } catch (e) {
-    if (e.status === 409) prompts.value = new Map(prompts.value).set(cam, []);
+    if (e.status === 409) prompts.value = new Map(prompts.value).set(cam, null);
   }
 }
 
 function refreshAllPrompts() {
-  for (const cam of prompts.value.keys()) refreshPrompts(cam);
+  for (const [cam, list] of prompts.value) if (list) refreshPrompts(cam);
 }
 
 function alive() {

@@ -69,6 +69,7 @@ export default {
 
   'prompts.title': 'Prompts',
   'prompts.empty': 'Nothing is followed by name yet. Click something in the picture, or type a word.',
+  'prompts.none': 'This camera takes no prompts.',
   'prompts.words': 'Follow by words',
   'prompts.words.example': 'person, bicycle',
   'prompts.add': 'Follow',

@@ -14,6 +14,7 @@ export const colour = (id) => palette[id % palette.length];
 const widths = new Map(); // text -> width at font, in CSS px
 const pillFont = '600 12px system-ui, sans-serif';
 const pillHeight = 18;
+const smallPicture = 480; // CSS pixels of width
 
 /**
  * Draws meta's tracks. view maps picture pixels to canvas pixels: {scale, dx, dy, ratio, width,
@@ -60,9 +61,9 @@ function outline(g, k, meta, px, hovered) {
   g.stroke(path);
 }
 
-/** The words on a track's pill. */
-export function pillText(k) {
-  const score = k.s ? ` ${k.s.toFixed(2)}` : '';
+/** The words on a track's pill; a small picture has no room for the score. */
+function pillText(k, small) {
+  const score = k.s && !small ? ` ${k.s.toFixed(2)}` : '';
   return `${k.l ? k.l + ' ' : ''}#${k.id}${score}`;
 }
 
@@ -74,13 +75,14 @@ function pills(g, meta, view) {
   g.font = pillFont;
   g.textBaseline = 'middle';
   let n = 0;
+  const small = view.width < smallPicture;
   const left = view.dx / r;
   const top = view.dy / r;
   const right = left + (meta.w * view.scale) / r;
   const bottom = top + (meta.h * view.scale) / r;
   for (const k of meta.tracks) {
     if (k.bg === 1) continue;
-    const s = pillText(k);
+    const s = pillText(k, small);
     let w = widths.get(s);
     if (w === undefined) {
       if (widths.size > 1000) widths.clear();
@@ -91,8 +93,8 @@ function pills(g, meta, view) {
     const by = (k.b[1] * view.scale + view.dy) / r;
     const x = Math.min(Math.max(bx, left), right - w);
     let y = Math.max(by - pillHeight - 3, top);
-    // Other pills push it down, at most through the picture once.
-    for (let tries = 0; tries < 8; tries++) {
+    // Other pills push it down, but not so far that it seems to name something else.
+    for (let tries = small ? 6 : 3; tries < 8; tries++) {
       const hit = overlaps(n, x, y, w);
       if (hit < 0) break;
       y = placed[hit].y + pillHeight + 2;

@@ -32,15 +32,15 @@ class Prompts extends HTMLElement {
 
   #build() {
     this.list = h('ul', {class: 'rows'});
-    this.empty = h('p', {class: 'muted'}, t('prompts.empty'));
+    this.empty = h('p', {class: 'muted', hidden: true});
     this.why = h('p', {class: 'problem', role: 'alert', hidden: true});
     this.words = h('input', {id: 'words', name: 'words', type: 'text', autocomplete: 'off', maxlength: '255', placeholder: t('prompts.words.example')});
     this.add = h('button', {type: 'submit', class: 'primary'}, t('prompts.add'));
+    this.form = h('form', {onsubmit: (e) => this.#submit(e)}, h('label', {for: 'words'}, t('prompts.words')),
+      h('div', {class: 'field'}, this.words, this.add));
     this.append(h('section', {'aria-labelledby': 'prompts-title'},
       h('h2', {id: 'prompts-title'}, t('prompts.title')),
-      h('form', {onsubmit: (e) => this.#submit(e)}, h('label', {for: 'words'}, t('prompts.words')),
-        h('div', {class: 'field'}, this.words, this.add)),
-      this.why, this.list, this.empty));
+      this.form, this.why, this.list, this.empty));
   }
 
   focusWords() {
@@ -55,7 +55,9 @@ class Prompts extends HTMLElement {
   }
 
   #show(list) {
-    this.empty.hidden = !list || list.length > 0;
+    this.form.hidden = list === null;
+    text(this.empty, t(list === null ? 'prompts.none' : 'prompts.empty'));
+    this.empty.hidden = list === undefined || list?.length > 0;
     reconcile(this.list, list ?? [], (p) => p.id, (p) => {
       const name = promptName(p);
       const row = h('li', {class: 'row'}, h('span', {class: 'swatch', 'aria-hidden': 'true'}),
