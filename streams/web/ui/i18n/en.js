@@ -8,7 +8,7 @@ export default {
   'theme.dark': 'dark',
   'theme.light': 'light',
   'app.loading': 'Asking the service…',
-  'app.gone': 'The service does not answer. What you see is old; the page keeps trying.',
+  'app.gone': 'The service does not answer. Lists and figures are old; the page keeps trying.',
   'app.reload': 'The service was updated.',
   'app.reload.do': 'Load the new page',
   'app.close': 'Close',
