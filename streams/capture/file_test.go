@@ -190,7 +190,7 @@ func TestFileBadInput(t *testing.T) {
 	tests := []struct{ name, source, want string }{
 		{"missing", filepath.Join(dir, "none.mp4"), "none.mp4: no such file or directory"},
 		{"zero bytes", write("zero.mp4", ""), "zero.mp4: the file is empty"},
-		{"text", write("text.mp4", strings.Repeat("this is no video\n", 500)), "text.mp4: not a video"},
+		{"text", write("text.mp4", strings.Repeat("this is no video\n", 500)), "text.mp4: cannot be opened as video"},
 		{"header only", write("header.avi", string(avi[:600])), "header.avi: "},
 		{"no images", empty, "empty: no images in this folder"},
 		{"text as image", write("text.png", "no picture"), "text.png: image: unknown format"},

@@ -2,7 +2,6 @@ package capture
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"sync/atomic"
 	"time"
@@ -147,7 +146,9 @@ func (s *Source) Run(ctx context.Context, emit func(*pipeline.Frame)) error {
 		return s.runFolder(ctx, emit)
 	case s.spec.kind == File:
 		return s.runFile(ctx, emit)
+	case s.options.Isolation == None:
+		return s.runInProcess(ctx, emit)
 	default:
-		return s.opening(errors.ErrUnsupported)
+		return s.runChild(ctx, emit)
 	}
 }

@@ -23,7 +23,7 @@ const (
 const MaxPixels = 1 << 25
 
 // ErrOpen is wrapped by errors of Open when the back end refused without saying why.
-var ErrOpen = errors.New("not a video that can be decoded")
+var ErrOpen = errors.New("cannot be opened as video")
 
 // Picture is one decoded picture. Data is valid until the next Read or Close.
 type Picture struct {
