@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 
+	"outrider/models/resample"
 	"outrider/pipeline"
 	"outrider/pipeline/mask"
 )
@@ -35,7 +36,7 @@ type Preprocessor struct {
 	// Mean and Std normalise RGB values in 0..1. Both zero means CLIP's.
 	Mean, Std [3]float32
 
-	horizontal, vertical axis
+	horizontal, vertical resample.Axis
 	rows                 []byte // horizontally resized rows, RGB
 	masked               []byte // one source row without what lies outside the mask
 	cells                []int32
@@ -63,16 +64,16 @@ func (p *Preprocessor) RGB(f *pipeline.Frame, r pipeline.Region) ([]byte, error)
 	if p.CenterCrop {
 		short := min(w, h)
 		outW, outH := p.Size*w/short, p.Size*h/short
-		p.horizontal.compute(w, outW, middle(outW, p.Size), p.Size, 0, w)
-		p.vertical.compute(h, outH, middle(outH, p.Size), p.Size, 0, h)
+		p.horizontal.Compute(resample.Bicubic, w, outW, middle(outW, p.Size), p.Size, 0, w)
+		p.vertical.Compute(resample.Bicubic, h, outH, middle(outH, p.Size), p.Size, 0, h)
 	} else {
 		side := max(w, h)
 		left, top := (side-w)/2, (side-h)/2
-		p.horizontal.compute(side, p.Size, 0, p.Size, left, left+w)
-		p.vertical.compute(side, p.Size, 0, p.Size, top, top+h)
+		p.horizontal.Compute(resample.Bicubic, side, p.Size, 0, p.Size, left, left+w)
+		p.vertical.Compute(resample.Bicubic, side, p.Size, 0, p.Size, top, top+h)
 	}
 	line := 3 * p.Size
-	lo, hi := p.vertical.span()
+	lo, hi := p.vertical.Span()
 	p.rows = resized(p.rows, h*line)
 	p.masked = resized(p.masked, 3*w)
 	m := p.masker(r.Mask, x1, w)
@@ -83,11 +84,11 @@ func (p *Preprocessor) RGB(f *pipeline.Frame, r pipeline.Region) ([]byte, error)
 			m(p.masked, src, y1+y)
 			src = p.masked
 		}
-		p.horizontal.row(p.rows[y*line:(y+1)*line], src)
+		p.horizontal.Row(p.rows[y*line:(y+1)*line], src)
 	}
 	p.out, p.acc = resized(p.out, p.Size*line), resized(p.acc, line)
 	for i := range p.Size {
-		p.vertical.column(p.out[i*line:(i+1)*line], p.acc, p.rows, i)
+		p.vertical.Column(p.out[i*line:(i+1)*line], p.acc, p.rows, i)
 	}
 	return p.out, nil
 }
@@ -187,4 +188,12 @@ func (p *Preprocessor) tabulate() {
 		}
 	}
 	p.tableMean, p.tableStd = mean, std
+}
+
+// resized returns s with length n and undefined content, in the old memory when it is enough.
+func resized[T any](s []T, n int) []T {
+	if cap(s) < n {
+		return make([]T, n)
+	}
+	return s[:n]
 }

@@ -1,4 +1,4 @@
-package clip
+package resample
 
 import "math"
 
@@ -8,19 +8,17 @@ const (
 	roundHalf = 1 << (precision - 1)
 )
 
-// axis holds the filter taps of one dimension: output i is the sum over
-// taps(i) of weight times source sample, in fixed point.
-type axis struct {
-	first  []int32 // first source sample of each output
-	count  []int32 // taps of each output
-	weight []int32 // stride weights an output
-	stride int
-
-	tmp []float64
+// Filter is a resampling kernel: zero outside -Support..Support.
+type Filter struct {
+	Support float64
+	Kernel  func(x float64) float64
 }
 
-// bicubic is Keys' kernel with a = -0.5, as PIL has it (OpenCV takes -0.75).
-func bicubic(x float64) float64 {
+// Bilinear is the triangle kernel.
+var Bilinear = Filter{1, func(x float64) float64 { return max(1-math.Abs(x), 0) }}
+
+// Bicubic is Keys' kernel with a = -0.5, as PIL has it (OpenCV takes -0.75).
+var Bicubic = Filter{2, func(x float64) float64 {
 	const a = -0.5
 	x = math.Abs(x)
 	switch {
@@ -30,16 +28,28 @@ func bicubic(x float64) float64 {
 		return (((x-5)*x+8)*x - 4) * a
 	}
 	return 0
+}}
+
+// Axis holds the filter taps of one dimension. The zero value is ready for Compute; its memory
+// is reused by the next one.
+type Axis struct {
+	first  []int32 // first source sample of each output
+	count  []int32 // taps of each output
+	weight []int32 // stride weights an output
+	stride int
+
+	tmp []float64
 }
 
-// compute fills the taps that resize in samples to out and keep the outputs from crop to
+// Compute fills the taps that resize in samples to out and keep the outputs from crop to
 // crop+n, after PIL's precompute_coeffs: the kernel is stretched by the scale when
 // shrinking (antialias). Only the samples lo <= s < hi exist; the others are zero (a black
-// border), so their taps are left out, and sample indices count from lo.
-func (a *axis) compute(in, out, crop, n, lo, hi int) {
+// border), so their taps are left out, and sample indices count from lo. All sizes are
+// positive, crop+n is at most out, and 0 <= lo < hi <= in.
+func (a *Axis) Compute(f Filter, in, out, crop, n, lo, hi int) {
 	scale := float64(in) / float64(out)
 	stretch := math.Max(scale, 1)
-	support := 2 * stretch
+	support := f.Support * stretch
 	a.stride = 2*int(math.Ceil(support)) + 1
 	a.first, a.count = resized(a.first, n), resized(a.count, n)
 	a.weight, a.tmp = resized(a.weight, n*a.stride), resized(a.tmp, a.stride)
@@ -49,7 +59,7 @@ func (a *axis) compute(in, out, crop, n, lo, hi int) {
 		to := min(int(center+support+0.5), in)
 		w, sum := a.tmp[:to-from], 0.0
 		for j := range w {
-			w[j] = bicubic((float64(from+j) - center + 0.5) / stretch)
+			w[j] = f.Kernel((float64(from+j) - center + 0.5) / stretch)
 			sum += w[j]
 		}
 		k, taps := a.weight[i*a.stride:], 0
@@ -62,8 +72,8 @@ func (a *axis) compute(in, out, crop, n, lo, hi int) {
 	}
 }
 
-// span returns the source samples that the outputs read.
-func (a *axis) span() (lo, hi int) {
+// Span returns the source samples that the outputs read.
+func (a *Axis) Span() (lo, hi int) {
 	lo, hi = math.MaxInt, 0
 	for i, n := range a.count {
 		if n > 0 {
@@ -73,8 +83,8 @@ func (a *axis) span() (lo, hi int) {
 	return min(lo, hi), hi
 }
 
-// row filters one row of BGR pixels into dst, RGB.
-func (a *axis) row(dst, src []byte) {
+// Row filters one row of BGR pixels, from sample lo on, into dst, RGB.
+func (a *Axis) Row(dst, src []byte) {
 	for i, n := range a.count {
 		k := a.weight[i*a.stride : i*a.stride+int(n)]
 		s := src[3*a.first[i]:]
@@ -90,9 +100,9 @@ func (a *axis) row(dst, src []byte) {
 	}
 }
 
-// column filters output row i from rows of len(dst) bytes that lie in src one after the
-// other; acc is scratch of the same length.
-func (a *axis) column(dst []byte, acc []int32, src []byte, i int) {
+// Column filters output row i from rows of len(dst) bytes that lie in src one after the
+// other, from sample lo on; acc is scratch of at least that length.
+func (a *Axis) Column(dst []byte, acc []int32, src []byte, i int) {
 	n := len(dst)
 	acc = acc[:n]
 	for j := range acc {
