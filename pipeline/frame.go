@@ -97,6 +97,14 @@ func (p *FramePool) put(f *Frame) {
 	defer p.mu.Unlock()
 	if len(p.free) < maxFree {
 		p.free = append(p.free, f)
+		return
+	}
+	// Full of what an earlier, smaller picture size left behind: those would never be used again.
+	for i, old := range p.free {
+		if cap(old.Data) < cap(f.Data) {
+			p.free[i] = f
+			return
+		}
 	}
 }
 

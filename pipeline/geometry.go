@@ -42,12 +42,19 @@ func (b *Box) UnmarshalJSON(data []byte) error {
 }
 
 func numbers(b []byte, n int) ([]float64, error) {
-	var v []float64
-	if err := json.Unmarshal(b, &v); err != nil {
+	var list []*float64 // pointers, since null leaves a number as it is
+	if err := json.Unmarshal(b, &list); err != nil {
 		return nil, fmt.Errorf("want %d numbers: %w", n, err)
 	}
-	if len(v) != n {
-		return nil, fmt.Errorf("want %d numbers, got %d", n, len(v))
+	if len(list) != n {
+		return nil, fmt.Errorf("want %d numbers, got %d", n, len(list))
+	}
+	v := make([]float64, n)
+	for i, x := range list {
+		if x == nil {
+			return nil, fmt.Errorf("want %d numbers, got a null", n)
+		}
+		v[i] = *x
 	}
 	return v, nil
 }

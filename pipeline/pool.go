@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"image"
 	"sync"
 
 	"outrider/pipeline/mask"
@@ -46,6 +47,7 @@ func (a *maskArena) next() *mask.Mask {
 	}
 	m := a.masks[a.used]
 	a.used++
+	m.Reset(mask.Grid{}, image.Rectangle{}, nil)
 	return m
 }
 

@@ -3,6 +3,7 @@ package pipeline
 import (
 	"fmt"
 	"math"
+	"strings"
 	"time"
 
 	"outrider/pipeline/mask"
@@ -66,7 +67,7 @@ func (e *PromptError) Error() string {
 const MaxPromptLevel = 5
 
 // Validate refuses what no frame could answer. With w and h positive it also refuses points
-// and boxes outside a w x h frame. The error is a *PromptError.
+// and boxes outside a w x h frame and masks of another size. The error is a *PromptError.
 func (p *Prompt) Validate(w, h int) error {
 	bad := func(field, format string, args ...any) error {
 		return &PromptError{ID: p.ID, Field: field, Reason: fmt.Sprintf(format, args...)}
@@ -86,6 +87,8 @@ func (p *Prompt) Validate(w, h int) error {
 		return bad("points", "nothing to look for: give points, box, text or mask")
 	case where > 1:
 		return bad("points", "give only one of points, box and mask")
+	case len(p.Text) > 0 && where == 1 && p.Box == nil:
+		return bad("text", "can be joined with a box only, not with points or a mask")
 	}
 	if len(p.Labels) > 0 && len(p.Labels) != len(p.Points) {
 		return bad("labels", "%d labels for %d points", len(p.Labels), len(p.Points))
@@ -124,17 +127,37 @@ func (p *Prompt) Validate(w, h int) error {
 		}
 	}
 	for i, t := range p.Text {
-		if t == "" {
+		if strings.TrimSpace(t) == "" {
 			return bad("text", "text %d is empty", i)
 		}
 		if len(t) > 255 {
 			return bad("text", "text %d has %d bytes, at most 255 are taken", i, len(t))
 		}
 	}
+	if p.Mask != nil {
+		if runs, err := p.Mask.Runs(); err != nil {
+			return bad("mask", "%v", err)
+		} else if !anySet(runs) {
+			return bad("mask", "no pixel is set")
+		}
+		if mh, mw := p.Mask.Size[0], p.Mask.Size[1]; w > 0 && h > 0 && (mw != w || mh != h) {
+			return bad("mask", "is %dx%d, the frame %dx%d", mw, mh, w, h)
+		}
+	}
 	if p.Level < 0 || p.Level > MaxPromptLevel {
 		return bad("level", "%d, want 0 to %d", p.Level, MaxPromptLevel)
 	}
 	return nil
+}
+
+// anySet tells whether a run of set pixels, every second one, has any.
+func anySet(runs []uint32) bool {
+	for i := 1; i < len(runs); i += 2 {
+		if runs[i] > 0 {
+			return true
+		}
+	}
+	return false
 }
 
 // PromptState says how a prompt stands.
