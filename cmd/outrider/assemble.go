@@ -1,0 +1,290 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"gocv.io/x/gocv"
+
+	"outrider/cmd/outrider/config"
+	"outrider/models/ort"
+	"outrider/pipeline"
+	"outrider/pipeline/overlay"
+	"outrider/streams/capture"
+	"outrider/streams/mqtt"
+	"outrider/streams/store"
+	"outrider/streams/vpx"
+	"outrider/streams/web"
+	"outrider/streams/webrtc"
+	"outrider/tracker"
+	"outrider/tracker/prompt"
+)
+
+// service is the whole program as `outrider run` runs it: models, broker, store, sinks,
+// engine, cameras, started in this order and stopped in reverse.
+type service struct {
+	Config config.Config
+	Log    *slog.Logger
+
+	models  modelSet
+	engine  pipeline.Engine
+	broker  *mqtt.Broker
+	store   *store.Store
+	mqtt    *mqtt.Publisher
+	rtc     *webrtc.Server
+	web     *web.Server
+	closers []func() error // in the order of starting
+	asking  sync.WaitGroup // prompts of the configuration that wait for their answer
+	stop    context.CancelFunc
+	closing sync.Once
+	err     error
+}
+
+// Initialize starts everything. On an error, Close undoes what was started.
+func (s *service) Initialize(ctx context.Context) error {
+	ctx, s.stop = context.WithCancel(ctx)
+	s.models = modelSet{Model: s.Config.Model, Text: s.Config.Text}
+	if err := s.models.Initialize(); err != nil {
+		return err
+	}
+	s.closers = append(s.closers, s.models.Close)
+	if err := s.models.Fallback(); err != nil && s.Config.Model.Device != "auto" {
+		s.Log.Warn("the model runs on another device than asked for", "device", s.models.Provider(), "error", err)
+	}
+	if err := s.startSinks(); err != nil {
+		return err
+	}
+	s.engine.Segmenter = s.models.Segmenter()
+	s.engine.Batch = pipeline.Batch{Max: s.Config.Batch.Max, Wait: s.Config.Batch.Wait.D()}
+	s.engine.Log = s.Log
+	if err := s.engine.Initialize(); err != nil {
+		return err
+	}
+	s.closers = append(s.closers, s.engine.Close)
+	for _, name := range sortedNames(s.Config.Cameras) {
+		if err := s.addCamera(ctx, name, s.Config.Cameras[name]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// sink adds a sink that has started; the engine closes it.
+func (s *service) sink(k pipeline.Sink) { s.engine.Sinks = append(s.engine.Sinks, k) }
+
+// startSinks starts broker, store, MQTT, WebRTC and web. The engine, which does not run yet,
+// is their directory of cameras.
+func (s *service) startSinks() error {
+	c := s.Config
+	dir, err := dataFolder(c.Store.Path)
+	if err != nil {
+		return err
+	}
+	s.store = &store.Store{Path: filepath.Join(dir, "outrider.db"), Retain: c.Store.Events.Retain.D(), Log: s.Log}
+	if err := s.store.Initialize(); err != nil {
+		return err
+	}
+	s.closers = append(s.closers, s.store.Close)
+	if c.MQTT.URL.Reveal() == "embedded" {
+		s.broker = &mqtt.Broker{Addr: c.MQTT.Listen, Dir: filepath.Join(dir, "broker"), User: c.MQTT.User, Password: c.MQTT.Password.Reveal(), Log: s.Log}
+		if err := s.broker.Initialize(); err != nil {
+			return fmt.Errorf("%w; another broker may be running: choose another address with mqtt.listen, use that broker with --mqtt mqtt://%s, or none with --mqtt off", err, c.MQTT.Listen)
+		}
+		s.closers = append(s.closers, s.broker.Close)
+	}
+	s.sink(s.store)
+	if c.MQTT.URL.Reveal() != "off" {
+		s.mqtt = &mqtt.Publisher{
+			URL: c.MQTT.URL.Reveal(), Broker: s.broker, Prefix: c.MQTT.Prefix, Directory: &s.engine, Outbox: s.store,
+			HomeAssistant: c.MQTT.HomeAssistant, Version: version, DashboardURL: "http://" + c.Web.Listen, StatsInterval: c.MQTT.Stats.D(), Log: s.Log,
+		}
+		if err := s.mqtt.Initialize(); err != nil {
+			return err
+		}
+		s.closers = append(s.closers, s.mqtt.Close)
+		s.sink(s.mqtt)
+	}
+	s.rtc = &webrtc.Server{
+		Cameras: s.engine.Cameras, NewPainter: func() webrtc.Painter { return &overlay.Painter{} },
+		Codec: vpx.Codec(c.WebRTC.Codec), Mode: webrtc.Mode(c.WebRTC.Mode), ExactBudget: c.WebRTC.ExactBudget.D(),
+		Bitrate: c.WebRTC.Bitrate * 1000, UDPPort: c.WebRTC.UDPPort, ICEServers: c.WebRTC.ICEServers, PublicIPs: c.WebRTC.PublicIPs,
+		MaxViewers: c.WebRTC.MaxViewers, Log: s.Log,
+	}
+	if err := s.rtc.Initialize(); err != nil {
+		return err
+	}
+	s.closers = append(s.closers, s.rtc.Close)
+	s.sink(s.rtc)
+	ortVersion, _ := ort.Version()
+	build := web.Build{Version: version, Model: s.models.Name(), Provider: s.models.Provider(), ORT: ortVersion, OpenCV: gocv.OpenCVVersion()}
+	metrics := &web.Metrics{Directory: &s.engine, Viewers: s.viewers, Build: build}
+	if err := metrics.Initialize(); err != nil {
+		return err
+	}
+	s.sink(metrics)
+	s.web = &web.Server{
+		Listen: c.Web.Listen, Hosts: c.Web.Hosts, Directory: &s.engine, WHEP: s.rtc, Events: pastEvents{s.store},
+		Registry: metrics.Registry, Build: build, Log: s.Log,
+	}
+	if err := s.web.Initialize(); err != nil {
+		return err
+	}
+	s.closers = append(s.closers, s.web.Close)
+	s.sink(s.web)
+	return nil
+}
+
+func (s *service) viewers(camera string) int {
+	n := 0
+	for _, st := range s.rtc.Stats().Streams {
+		if st.Camera == camera {
+			n += st.Viewers
+		}
+	}
+	return n
+}
+
+func (s *service) addCamera(ctx context.Context, name string, c config.Camera) error {
+	demo := c.Loop
+	src, err := capture.Open(c.Source.Reveal(), capture.Options{
+		Loop: c.Loop, Paced: true, Rotate: c.Rotate, OpenTimeout: s.Config.Capture.OpenTimeout.D(),
+		ReadTimeout: c.ReadTimeout.D(), Transport: c.RTSPTransport, Isolation: capture.Isolation(s.Config.Capture.Isolation),
+	})
+	if err != nil {
+		return &usageError{fmt.Errorf("camera %q: %w", name, err)}
+	}
+	chain := newChain(&s.models)
+	cam := pipeline.Camera{
+		Name: name, Display: src.Display(), Source: src, Stages: chain.stages(), Prompts: chain.prompts,
+		Live: src.Live(), Rate: c.Rate,
+	}
+	if k := src.Kind(); k != capture.File && k != capture.Folder && !demo {
+		cam.StallTimeout = max(s.Config.Capture.OpenTimeout.D(), c.ReadTimeout.D()) + 5*time.Second
+	}
+	if err := s.engine.AddCamera(cam); err != nil {
+		return err
+	}
+	for _, p := range c.Prompts {
+		s.asking.Go(func() {
+			if _, err := chain.prompts.Create(ctx, p.Pipeline()); err != nil && ctx.Err() == nil {
+				s.Log.Error("prompt of the configuration refused", "camera", name, "prompt", p.ID, "error", err)
+			}
+		})
+	}
+	return nil
+}
+
+// Engine is the engine, for figures.
+func (s *service) Engine() *pipeline.Engine { return &s.engine }
+
+// URL is where the dashboard is.
+func (s *service) URL() string {
+	host, port, err := net.SplitHostPort(s.web.Addr().String())
+	if err != nil {
+		return "http://" + s.web.Addr().String()
+	}
+	if ip := net.ParseIP(host); ip != nil && ip.IsUnspecified() {
+		host = "127.0.0.1"
+	}
+	return "http://" + net.JoinHostPort(host, port)
+}
+
+// Where says where to look, for people.
+func (s *service) Where() []string {
+	out := []string{
+		fmt.Sprintf("outrider %s: %s on %s", version, s.models.Name(), s.models.Provider()),
+		"dashboard   " + s.URL(),
+	}
+	switch {
+	case s.broker != nil:
+		out = append(out, fmt.Sprintf("MQTT        %s, topics %s/#   (mosquitto_sub -p %s -t '%s/#' -v)", s.broker.URL(), s.Config.MQTT.Prefix, port(s.broker.ListenAddr()), s.Config.MQTT.Prefix))
+	case s.mqtt != nil:
+		out = append(out, "MQTT        the broker of the configuration, topics "+s.Config.MQTT.Prefix+"/#")
+	}
+	return append(out, "cameras     "+strings.Join(s.engine.Cameras(), ", "), "stop with Ctrl-C")
+}
+
+func port(addr string) string {
+	_, p, err := net.SplitHostPort(addr)
+	if err != nil {
+		return addr
+	}
+	return p
+}
+
+// Close stops everything in reverse order. It waits, and may be called twice.
+func (s *service) Close() error {
+	s.closing.Do(func() {
+		if s.stop != nil {
+			s.stop()
+		}
+		s.asking.Wait()
+		var errs []error
+		for i := len(s.closers) - 1; i >= 0; i-- {
+			errs = append(errs, s.closers[i]())
+		}
+		s.err = errors.Join(errs...)
+	})
+	return s.err
+}
+
+// dataFolder is where databases live: the configured folder, or the user's data folder.
+func dataFolder(path string) (string, error) {
+	if path == "" {
+		switch {
+		case os.Getenv("XDG_DATA_HOME") != "":
+			path = filepath.Join(os.Getenv("XDG_DATA_HOME"), "outrider")
+		default:
+			home, err := os.UserHomeDir()
+			if err != nil {
+				return "", fmt.Errorf("find the data folder: %w; set store.path", err)
+			}
+			path = filepath.Join(home, ".local", "share", "outrider")
+		}
+	}
+	if err := os.MkdirAll(path, 0o700); err != nil {
+		return "", fmt.Errorf("make the data folder: %w; set store.path", err)
+	}
+	return path, nil
+}
+
+// pastEvents shows the store's events to the web server.
+type pastEvents struct{ *store.Store }
+
+// Query answers a page of events.
+func (p pastEvents) Query(ctx context.Context, q web.EventQuery) (web.EventPage, error) {
+	f := store.Filter{Camera: q.Camera, Kind: pipeline.EventKind(q.Kind), Label: q.Label, From: q.From, To: q.To, Cursor: q.Cursor, Limit: q.Limit}
+	if q.After != "" {
+		cursor, err := p.CursorAfter(ctx, q.After)
+		if err != nil {
+			return web.EventPage{}, err
+		}
+		f.Cursor, f.OldestFirst = cursor, true
+	}
+	page, err := p.Events(ctx, f)
+	return web.EventPage{Events: page.Events, Next: page.Next}, err
+}
+
+// chain is what one camera's frames go through after segmentation.
+type chain struct {
+	tracker *tracker.Tracker
+	prompts *prompt.Set
+}
+
+func newChain(m *modelSet) *chain {
+	tr := &tracker.Tracker{}
+	return &chain{
+		tracker: tr,
+		prompts: &prompt.Set{Tracks: tr, Texts: m.TextEncoder(), Images: m.ImageEncoder(), Labels: m.Text.Labels, Distractors: m.Distractors()},
+	}
+}
+
+func (c *chain) stages() []pipeline.Stage { return []pipeline.Stage{c.tracker, c.prompts} }

@@ -1,0 +1,374 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
+
+	"outrider/pipeline"
+	"outrider/streams/mqtt"
+	"outrider/streams/web/webtest"
+)
+
+// running is a service that a test started.
+type running struct {
+	url, broker string
+	log         *buffer
+	stop        func() int
+}
+
+var (
+	dashboardLine = regexp.MustCompile(`dashboard   (http://\S+)`)
+	brokerLine    = regexp.MustCompile(`mosquitto_sub -p (\d+)`)
+)
+
+// startService runs `outrider run` with args until the test ends or stop is called.
+func startService(t *testing.T, args ...string) *running {
+	t.Helper()
+	t.Setenv("XDG_DATA_HOME", t.TempDir())
+	ctx, cancel := context.WithCancel(context.Background())
+	var out buffer
+	r := &running{log: &buffer{}}
+	done := make(chan int, 1)
+	go func() {
+		done <- execute(ctx, append([]string{"run"}, args...), strings.NewReader(""), &out, r.log)
+	}()
+	code := -1
+	r.stop = func() int {
+		cancel()
+		if code < 0 {
+			code = <-done
+		}
+		return code
+	}
+	t.Cleanup(func() {
+		http.DefaultClient.CloseIdleConnections()
+		if c := r.stop(); c != exitDone {
+			t.Errorf("the service ended with exit code %d\n%s", c, r.log.String())
+		}
+	})
+	for end := time.Now().Add(30 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+		s := r.log.String()
+		if strings.Contains(s, "stop with Ctrl-C") {
+			r.url = dashboardLine.FindStringSubmatch(s)[1]
+			if m := brokerLine.FindStringSubmatch(s); m != nil {
+				r.broker = m[1]
+			}
+			return r
+		}
+		if time.Now().After(end) || len(done) > 0 {
+			t.Fatalf("the service did not start:\n%s", s)
+		}
+	}
+}
+
+func (r *running) get(t *testing.T, path string, into any) int {
+	t.Helper()
+	res, err := http.Get(r.url + path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	b, err := io.ReadAll(res.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if into != nil {
+		if err := json.Unmarshal(b, into); err != nil {
+			t.Fatalf("GET %s: %v\n%s", path, err, b)
+		}
+	}
+	return res.StatusCode
+}
+
+func (r *running) post(t *testing.T, path string, body any) (int, []byte) {
+	t.Helper()
+	b, err := json.Marshal(body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	res, err := http.Post(r.url+path, "application/json", bytes.NewReader(b))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	out, err := io.ReadAll(res.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return res.StatusCode, out
+}
+
+// confirmed returns a confirmed, observed track of person size near the middle, waiting for it.
+func (r *running) confirmed(t *testing.T) pipeline.Track {
+	t.Helper()
+	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
+		var tracks []pipeline.Track
+		r.get(t, "/api/v1/cameras/demo/tracks", &tracks)
+		for _, k := range tracks {
+			c := k.Box.Center()
+			if k.State == pipeline.Confirmed && k.Observed && k.Box.H() > 50 && k.Box.H() < 200 && k.Box.W() < k.Box.H() && k.Hits > 5 &&
+				c.X > 100 && c.X < 668 && c.Y > 100 && c.Y < 500 {
+				return k
+			}
+		}
+	}
+	t.Fatal("no pedestrian was confirmed in 20 s")
+	return pipeline.Track{}
+}
+
+// TestPromptsByHTTP points at a pedestrian of the running demo.
+func TestPromptsByHTTP(t *testing.T) {
+	sample(t)
+	s := startService(t, "-c", quiet(t, ""))
+	k := s.confirmed(t)
+	c := k.Box.Center()
+	code, body := s.post(t, "/api/v1/cameras/demo/prompts", map[string]any{
+		"id": "walker", "points": [][2]float64{{c.X, c.Y}}, "frame_time": k.LastSeen,
+	})
+	var p pipeline.PromptStatus
+	if err := json.Unmarshal(body, &p); err != nil || code != http.StatusCreated {
+		t.Fatalf("POST: %d %s", code, body)
+	}
+	if p.State != pipeline.PromptTracking || p.TrackID == 0 {
+		t.Errorf("a click on a pedestrian: %s", body)
+	}
+	code, body = s.post(t, "/api/v1/cameras/demo/prompts", map[string]any{"id": "words", "text": []string{"person"}})
+	if code != http.StatusCreated {
+		t.Errorf("words: %d %s", code, body)
+	}
+	found := false
+	for end := time.Now().Add(15 * time.Second); !found && time.Now().Before(end); time.Sleep(100 * time.Millisecond) {
+		var st pipeline.PromptStatus
+		s.get(t, "/api/v1/cameras/demo/prompts/words", &st)
+		found = st.State == pipeline.PromptTracking && len(st.TrackIDs) > 0
+	}
+	if !found {
+		t.Error("no track answers the word person")
+	}
+	for name, bad := range map[string]struct {
+		body any
+		code int
+		want string
+	}{
+		"outside":      {map[string]any{"points": [][2]float64{{5000, 5}}}, http.StatusUnprocessableEntity, "outside the 768x576 frame"},
+		"unknown word": {map[string]any{"text": []string{"xyzzy"}}, http.StatusUnprocessableEntity, "vocabulary"},
+		"taken id":     {map[string]any{"id": "walker", "points": [][2]float64{{50, 50}}}, http.StatusConflict, "exists"},
+		"no content":   {map[string]any{}, http.StatusUnprocessableEntity, "nothing to look for"},
+	} {
+		if code, body := s.post(t, "/api/v1/cameras/demo/prompts", bad.body); code != bad.code || !strings.Contains(string(body), bad.want) {
+			t.Errorf("%s: %d %s, want %d and %q", name, code, body, bad.code, bad.want)
+		}
+	}
+	if code, body := s.post(t, "/api/v1/cameras/yard/prompts", map[string]any{"points": [][2]float64{{5, 5}}}); code != http.StatusNotFound || !strings.Contains(string(body), "demo") {
+		t.Errorf("unknown camera: %d %s", code, body)
+	}
+	for _, id := range []string{"walker", "words"} {
+		req, err := http.NewRequest(http.MethodDelete, s.url+"/api/v1/cameras/demo/prompts/"+id, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		res, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		res.Body.Close()
+		if res.StatusCode != http.StatusNoContent {
+			t.Errorf("DELETE %s: %s", id, res.Status)
+		}
+	}
+	if code := s.get(t, "/api/v1/cameras/demo/prompts/walker", nil); code != http.StatusNotFound {
+		t.Errorf("the deleted prompt: %d", code)
+	}
+}
+
+// TestMosquittoSub holds what a machine sees to the published schemas.
+func TestMosquittoSub(t *testing.T) {
+	sample(t)
+	sub, err := exec.LookPath("mosquitto_sub")
+	if err != nil {
+		t.Skip("mosquitto_sub is not installed (Debian: apt-get install mosquitto-clients)")
+	}
+	s := startService(t, "-c", quiet(t, ""))
+	ctx, cancel := context.WithTimeout(t.Context(), 40*time.Second)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, sub, "-h", "127.0.0.1", "-p", s.broker, "-q", "1", "-t", "outrider/#", "-F", "%r %t %p")
+	pipe, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer cmd.Wait()
+	defer cancel()
+	event := schema(t, "event.json")
+	state := schema(t, "camera_state.json")
+	seen := map[string]int{}
+	kinds := map[string]int{}
+	lines := bufio.NewScanner(pipe)
+	lines.Buffer(nil, 1<<20)
+	for lines.Scan() && (seen["available"] == 0 || seen["state"] == 0 || kinds["new"] < 3 || kinds["end"] == 0) {
+		f := strings.SplitN(lines.Text(), " ", 3)
+		if len(f) != 3 {
+			continue
+		}
+		retained, topic, payload := f[0], f[1], f[2]
+		switch topic {
+		case "outrider/available":
+			if payload == "online" && retained == "1" {
+				seen["available"]++
+			}
+		case "outrider/demo/state":
+			valid(t, state, payload)
+			seen["state"]++
+		case "outrider/events":
+			valid(t, event, payload)
+			var e struct{ Type string }
+			if err := json.Unmarshal([]byte(payload), &e); err != nil {
+				t.Fatal(err)
+			}
+			if retained != "0" {
+				t.Error("an event is retained")
+			}
+			kinds[e.Type]++
+		}
+	}
+	if seen["available"] == 0 || seen["state"] == 0 || kinds["new"] < 3 || kinds["end"] == 0 {
+		t.Errorf("seen %v, events %v: want availability (retained), state, new and end", seen, kinds)
+	}
+}
+
+func schema(t *testing.T, name string) *jsonschema.Schema {
+	t.Helper()
+	f, err := mqtt.Schemas.Open("schema/" + name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	doc, err := jsonschema.UnmarshalJSON(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := jsonschema.NewCompiler()
+	if err := c.AddResource(name, doc); err != nil {
+		t.Fatal(err)
+	}
+	s, err := c.Compile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func valid(t *testing.T, s *jsonschema.Schema, payload string) {
+	t.Helper()
+	v, err := jsonschema.UnmarshalJSON(strings.NewReader(payload))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Validate(v); err != nil {
+		t.Errorf("%v\n%s", err, payload)
+	}
+}
+
+// TestBrowser watches the demo in a real browser: the video plays, boxes lie on pedestrians, a
+// click makes a prompt that is followed, deleting removes it. With OUTRIDER_PICTURES it
+// saves the pictures of README.
+func TestBrowser(t *testing.T) {
+	sample(t)
+	s := startService(t, "-c", quiet(t, ""))
+	s.confirmed(t)
+	page := webtest.Open(t, s.url+"/cam/demo", webtest.Options{Width: 1280, Height: 800})
+	page.WaitLive("webrtc")
+	before := page.Stats()
+	page.Wait("20 more frames", fmt.Sprintf("document.querySelector('or-tile').stats().frames > %d", before.Frames+20))
+	if st := page.Stats(); st.Received == 0 || st.Mismatches != 0 {
+		t.Errorf("stats %+v", st)
+	}
+
+	// What the page draws is what the service says, up to the motion in between.
+	onObject(t, s, page)
+
+	k := s.confirmed(t)
+	drawn := page.WaitTrack(k.ID)
+	x, y := drawn.Center()
+	page.ClickPicture(x, y)
+	ids := page.WaitPrompts(1)
+	var p pipeline.PromptStatus
+	if code := s.get(t, "/api/v1/cameras/demo/prompts/"+ids[0], &p); code != http.StatusOK || p.State != pipeline.PromptTracking || p.TrackID == 0 {
+		t.Fatalf("the click gave %d %+v", code, p)
+	}
+	page.Wait("the followed track", fmt.Sprintf(`document.querySelector('or-tile').stats().tracks.some((k) => k.prompt === %q)`, ids[0]))
+	time.Sleep(2 * time.Second) // it walks on
+	if _, ok := page.Track(p.TrackID); !ok {
+		t.Errorf("track %d is not drawn two seconds after the click", p.TrackID)
+	}
+	pictures(t, page)
+	page.DeletePrompt(ids[0])
+	page.WaitPrompts(0)
+	if code := s.get(t, "/api/v1/cameras/demo/prompts/"+ids[0], nil); code != http.StatusNotFound {
+		t.Errorf("after deleting on the page: %d", code)
+	}
+	for _, m := range page.Problems() {
+		t.Errorf("console: %s", m)
+	}
+}
+
+// onObject compares the boxes on the page with the service's own.
+func onObject(t *testing.T, s *running, page *webtest.Page) {
+	t.Helper()
+	best := 0.0
+	for range 10 {
+		var tracks []pipeline.Track
+		s.get(t, "/api/v1/cameras/demo/tracks", &tracks)
+		for _, k := range tracks {
+			if d, ok := page.Track(k.ID); ok && k.Observed {
+				b := pipeline.Box{X1: d.Box[0], Y1: d.Box[1], X2: d.Box[2], Y2: d.Box[3]}
+				best = max(best, b.IoU(k.Box))
+			}
+		}
+	}
+	if best < .6 {
+		t.Errorf("the best box on the page has IoU %.2f with the service's", best)
+	}
+}
+
+func pictures(t *testing.T, page *webtest.Page) {
+	t.Helper()
+	dir := os.Getenv("OUTRIDER_PICTURES")
+	if dir == "" {
+		dir = t.TempDir()
+	}
+	for name, o := range map[string]webtest.Options{
+		"dashboard.png":       {Width: 1280, Height: 800},
+		"dashboard-light.png": {Width: 1920, Height: 1080, Light: true},
+		"dashboard-phone.png": {Width: 360, Height: 780},
+	} {
+		page.Look(o)
+		page.WaitLive("webrtc")
+		path := filepath.Join(dir, name)
+		page.Screenshot(path)
+		if st, err := os.Stat(path); err != nil || st.Size() < 20_000 {
+			t.Errorf("screenshot %s: %v", path, err)
+		}
+		wide := webtest.Value[float64](page, `document.documentElement.scrollWidth - innerWidth`)
+		if wide > 0 {
+			t.Errorf("%s: the page is %v pixels wider than the window", name, wide)
+		}
+	}
+	page.Look(webtest.Options{Width: 1280, Height: 800})
+}

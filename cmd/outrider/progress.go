@@ -1,0 +1,77 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"github.com/schollz/progressbar/v3"
+	"golang.org/x/term"
+)
+
+// progress shows how far long work is: a bar with rate and remaining time on a terminal, a
+// line every few seconds elsewhere. Not safe for concurrent use.
+type progress struct {
+	out   io.Writer
+	name  string
+	total int // 0 when unknown
+	bar   *progressbar.ProgressBar
+	start time.Time
+	said  time.Time
+	done  int
+}
+
+// progressEvery is the time between two lines where there is no terminal.
+const progressEvery = 5 * time.Second
+
+func newProgress(out io.Writer, name string, total int) *progress {
+	p := &progress{out: out, name: name, total: total, start: time.Now(), said: time.Now()}
+	if f, ok := out.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
+		n := int64(total)
+		if n <= 0 {
+			n = -1
+		}
+		p.bar = progressbar.NewOptions64(n,
+			progressbar.OptionSetWriter(out),
+			progressbar.OptionSetDescription(name),
+			progressbar.OptionShowCount(),
+			progressbar.OptionShowIts(),
+			progressbar.OptionSetItsString("frames"),
+			progressbar.OptionSetPredictTime(true),
+			progressbar.OptionThrottle(100*time.Millisecond),
+			progressbar.OptionEnableColorCodes(os.Getenv("NO_COLOR") == ""),
+			progressbar.OptionClearOnFinish(),
+		)
+	}
+	return p
+}
+
+// set says that n frames are done.
+func (p *progress) set(n int) {
+	p.done = n
+	if p.bar != nil {
+		_ = p.bar.Set(n) // a terminal that went away is no reason to stop working
+		return
+	}
+	if now := time.Now(); now.Sub(p.said) >= progressEvery {
+		p.said = now
+		fmt.Fprintln(p.out, p.line(now))
+	}
+}
+
+func (p *progress) line(now time.Time) string {
+	fps := float64(p.done) / now.Sub(p.start).Seconds()
+	if p.total <= 0 || fps == 0 {
+		return fmt.Sprintf("%s: %d frames, %.1f frames/s", p.name, p.done, fps)
+	}
+	left := time.Duration(float64(p.total-p.done) / fps * float64(time.Second)).Round(time.Second)
+	return fmt.Sprintf("%s: %d of %d frames, %.1f frames/s, %v left", p.name, p.done, p.total, fps, max(left, 0))
+}
+
+// finish removes the bar.
+func (p *progress) finish() {
+	if p.bar != nil {
+		_ = p.bar.Finish()
+	}
+}
