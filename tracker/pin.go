@@ -42,7 +42,7 @@ func (t *Tracker) Pin(r *pipeline.Result, id uint64, prompt string) bool {
 
 // Unpin frees a track of its prompt. One that is lost at that time ends with reason "prompt
 // removed" unless it is seen again within the ordinary time.
-func (t *Tracker) Unpin(id uint64) {
+func (t *Tracker) Unpin(r *pipeline.Result, id uint64) {
 	i := t.find(id)
 	if i < 0 {
 		return
@@ -50,8 +50,13 @@ func (t *Tracker) Unpin(id uint64) {
 	s := &t.core.slots[i]
 	s.pinned = false
 	o := t.core.object(i)
-	n := t.note(&o, t.wall)
+	n := t.note(&o, r.Frame.Captured)
 	n.prompt, n.removed = "", s.state == pipeline.Lost
+	for k := range r.Tracks {
+		if r.Tracks[k].ID == id {
+			r.Tracks[k].PromptID = ""
+		}
+	}
 }
 
 // Name gives a live track a label with the cosine behind it; an empty label takes it away.
