@@ -24,6 +24,7 @@ type result struct {
 	pipeline.Segmentation
 	masks    []mask.Mask
 	areas    []int
+	anchors  []int32 // of the segments, in the predictions
 	words    []uint64
 	used     int // words
 	drivable mask.Mask
@@ -69,12 +70,14 @@ func (r *result) reset(g mask.Grid, n, words int) {
 	if cap(r.masks) < n {
 		r.masks = make([]mask.Mask, n)
 		r.areas = make([]int, 0, n)
+		r.anchors = make([]int32, 0, n)
 		r.Segments = make([]pipeline.Segment, 0, n)
 	}
 	if cap(r.words) < words {
 		r.words = make([]uint64, words+words/4)
 	}
 	r.masks, r.areas, r.Segments = r.masks[:n], r.areas[:0], r.Segments[:0]
+	r.anchors = r.anchors[:0]
 	r.used, r.Grid, r.Drivable = 0, g, nil
 }
 
@@ -125,6 +128,7 @@ func (d *decoder) decode(r *result, p predictions, proto prototypes, l Letterbox
 		}
 		r.used += mask.WordsFor(w)
 		r.areas = append(r.areas, area)
+		r.anchors = append(r.anchors, k.anchor)
 		seg := pipeline.Segment{Box: l.ToFrame(k.box()), Mask: m, Score: float64(k.score), Parent: -1}
 		if p.classes > 1 && int(k.class) < len(names) {
 			seg.Label = names[k.class]
