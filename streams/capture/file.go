@@ -2,6 +2,7 @@ package capture
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"time"
@@ -18,20 +19,29 @@ const defaultFPS = 25
 // not whole.
 const endSlack = 0.05
 
-func (s *Source) openFile() (*decode.Reader, error) {
+func (s *Source) openFile(ctx context.Context) (pictures, error) {
 	if err := s.checkFile(); err != nil {
 		return nil, err
 	}
-	decode.Quiet()
-	r, err := decode.Open(decode.FFmpeg, s.spec.target)
+	var r pictures
+	var err error
+	if s.options.Isolation == Process {
+		r, err = s.openChildFile(ctx)
+	} else {
+		decode.Quiet()
+		r, err = decode.Open(decode.FFmpeg, s.spec.target)
+	}
+	if errors.Is(err, decode.ErrOpen) {
+		err = fmt.Errorf("%w: the content is not video, is cut short, or has a codec unknown here", err)
+	}
 	if err != nil {
-		return nil, s.opening(fmt.Errorf("%w: the content is not video, is cut short, or has a codec unknown here", err))
+		return nil, s.opening(err)
 	}
 	return r, nil
 }
 
 func (s *Source) probeFile() (Material, error) {
-	r, err := s.openFile()
+	r, err := s.openFile(context.Background())
 	if err != nil {
 		return Material{}, err
 	}
@@ -39,7 +49,7 @@ func (s *Source) probeFile() (Material, error) {
 	return s.material(r), nil
 }
 
-func (s *Source) material(r *decode.Reader) Material {
+func (s *Source) material(r pictures) Material {
 	m := Material{Frames: r.Frames(), FPS: r.FPS()}
 	m.Width, m.Height = r.Size()
 	if m.FPS == 0 {
@@ -56,12 +66,12 @@ func (s *Source) material(r *decode.Reader) Material {
 func (s *Source) runFile(ctx context.Context, emit func(*pipeline.Frame)) error {
 	p := player{source: s, emit: emit}
 	for {
-		r, err := s.openFile()
+		r, err := s.openFile(ctx)
 		if err != nil {
 			return err
 		}
 		m := s.material(r)
-		r, err = s.seek(r)
+		r, err = s.seek(ctx, r)
 		if err != nil {
 			return err
 		}
@@ -88,7 +98,7 @@ func (s *Source) runFile(ctx context.Context, emit func(*pipeline.Frame)) error 
 
 // seek moves r to the start that was asked for. Where the back end lands behind it, the file
 // is opened anew to be decoded from the beginning.
-func (s *Source) seek(r *decode.Reader) (*decode.Reader, error) {
+func (s *Source) seek(ctx context.Context, r pictures) (pictures, error) {
 	if s.options.Start == 0 {
 		return r, nil
 	}
@@ -100,7 +110,7 @@ func (s *Source) seek(r *decode.Reader) (*decode.Reader, error) {
 		return r, nil
 	}
 	r.Close()
-	return s.openFile()
+	return s.openFile(ctx)
 }
 
 // player emits the pictures of one or more passes over a file or folder.
@@ -116,7 +126,7 @@ type player struct {
 
 // play decodes until the end. n counts pictures within the wanted part; last is the media
 // time of the last one in the file.
-func (p *player) play(ctx context.Context, r *decode.Reader, m Material) (n int, last time.Duration, err error) {
+func (p *player) play(ctx context.Context, r pictures, m Material) (n int, last time.Duration, err error) {
 	o := &p.source.options
 	gap := time.Duration(float64(time.Second) / m.FPS)
 	last = -gap
@@ -126,7 +136,10 @@ func (p *player) play(ctx context.Context, r *decode.Reader, m Material) (n int,
 			return n, last, err
 		}
 		pic, ok, err := r.Read()
-		if err != nil {
+		switch {
+		case ctx.Err() != nil:
+			return n, last, ctx.Err()
+		case err != nil:
 			return n, last, p.source.reading(err)
 		}
 		if !ok {

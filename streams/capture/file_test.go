@@ -89,6 +89,8 @@ func TestFile(t *testing.T) {
 		{"every second", capture.Options{Every: 2}, 10, 0, 200 * time.Millisecond},
 		{"from start", capture.Options{Start: 500 * time.Millisecond}, 15, 500 * time.Millisecond, 100 * time.Millisecond},
 		{"to end", capture.Options{End: 500 * time.Millisecond}, 5, 0, 100 * time.Millisecond},
+		{"in a child", capture.Options{Isolation: capture.Process}, 20, 0, 100 * time.Millisecond},
+		{"part in a child", capture.Options{Isolation: capture.Process, Start: 500 * time.Millisecond}, 15, 500 * time.Millisecond, 100 * time.Millisecond},
 		{"start, end, every", capture.Options{Start: 300 * time.Millisecond, End: 1500 * time.Millisecond, Every: 3}, 4, 300 * time.Millisecond, 300 * time.Millisecond},
 	}
 	for _, tt := range tests {
@@ -198,13 +200,15 @@ func TestFileBadInput(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			src := open(t, tt.source, capture.Options{})
-			shots, err := collect(t, src, 0)
-			if err == nil || errors.Is(err, io.EOF) || !strings.Contains(err.Error(), tt.want) {
-				t.Errorf("Run: %v, want ... %s", err, tt.want)
-			}
-			if len(shots) != 0 {
-				t.Errorf("%d frames", len(shots))
+			for _, isolation := range []capture.Isolation{capture.Auto, capture.Process} {
+				src := open(t, tt.source, capture.Options{Isolation: isolation})
+				shots, err := collect(t, src, 0)
+				if err == nil || errors.Is(err, io.EOF) || !strings.Contains(err.Error(), tt.want) {
+					t.Errorf("Run, isolation %s: %v, want ... %s", isolation, err, tt.want)
+				}
+				if len(shots) != 0 {
+					t.Errorf("%d frames", len(shots))
+				}
 			}
 		})
 	}

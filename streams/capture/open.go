@@ -14,7 +14,7 @@ import (
 type Isolation string
 
 // The ways of isolation. Auto, the default, is a child for everything but files, folders and
-// rendered scenes. None reads all in this process, where a blocked or aborting decoder cannot
+// rendered scenes. Process is a child for video files too: for files of strangers. None reads all in this process, where a blocked or aborting decoder cannot
 // be ended; it is for tests and machines without processes.
 const (
 	Auto    Isolation = "auto"

@@ -32,8 +32,10 @@ const exitGrace = 2 * time.Second
 // until stdin closes or the stream ends, and returns the exit code. It works only as a child
 // of package capture, which passes the descriptors; started by hand it says so.
 func Main(stdin io.Reader, stderr io.Writer) int {
+	// The Go runtime has descriptors of its own, so their being open says nothing.
 	var stat unix.Stat_t
-	if unix.Fstat(messageFD, &stat) != nil || unix.Fstat(ringFD, &stat) != nil {
+	seals, err := unix.FcntlInt(ringFD, unix.F_GET_SEALS, 0)
+	if err != nil || seals&unix.F_SEAL_SHRINK == 0 || unix.Fstat(messageFD, &stat) != nil || stat.Mode&unix.S_IFMT != unix.S_IFIFO {
 		fmt.Fprintln(stderr, "outrider capture-child is started by outrider itself, never by hand")
 		return 2
 	}
