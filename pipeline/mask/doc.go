@@ -7,6 +7,7 @@
 // of different grids are resampled first, by the caller, who knows which one to keep.
 //
 // The package speaks the field's exchange formats too: COCO run-length encoding
-// (compressed and not) and polygons. It imports the standard library only and does no
+// (compressed and not) and polygons; and it finds connected parts. [Encoder], [Tracer] and
+// [Labeler] do these once a frame without allocating. It imports the standard library only and does no
 // I/O. Masks are not safe for concurrent mutation; any number of goroutines may read one.
 package mask
