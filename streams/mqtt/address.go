@@ -45,7 +45,7 @@ func (a address) String() string {
 // parseAddress reads mqtt://[user:password@]host[:1883] or mqtts://...[:8883]. Errors never
 // repeat the URL, since it may hold a password.
 func parseAddress(s string) (address, error) {
-	const want = "want mqtt://[user:password@]host:port or mqtts://..."
+	const want = "want mqtt://[user:password@]host:port or mqtts://user:password@host:port"
 	u, err := url.Parse(s)
 	if err != nil {
 		return address{}, errors.New("not a URL (a password with special characters must be percent-encoded): " + want)

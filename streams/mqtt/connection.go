@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/url"
 	"sync"
+	"syscall"
 	"time"
 
 	paho "github.com/eclipse/paho.mqtt.golang"
@@ -105,7 +106,7 @@ func dial(ctx context.Context, o dialOptions) (*connection, error) {
 	stop()
 	if err := token.Error(); err != nil {
 		conn.Close()
-		return nil, fmt.Errorf("connect to %v: %w", o.address, explain(err))
+		return nil, fmt.Errorf("connect to %v: %w", o.address, explain(err, o.tls != nil))
 	}
 	if ctx.Err() != nil {
 		c.abort(ctx.Err())
@@ -115,13 +116,17 @@ func dial(ctx context.Context, o dialOptions) (*connection, error) {
 }
 
 // explain says what a refusal means, where the protocol says less than one needs.
-func explain(err error) error {
+func explain(err error, overTLS bool) error {
 	switch {
 	case errors.Is(err, packets.ErrorRefusedNotAuthorised), errors.Is(err, packets.ErrorRefusedBadUsernameOrPassword):
 		return fmt.Errorf("the broker refused us: check user and password: %w", err)
-	case errors.Is(err, io.EOF):
-		// Some brokers, nats-server among them, just hang up.
-		return fmt.Errorf("the broker hung up without an answer: check user and password, and that the port speaks MQTT (mqtts:// for TLS): %w", err)
+	case errors.Is(err, io.EOF), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
+		// Some brokers, nats-server among them, just hang up. With TLS 1.3 a refused client
+		// certificate may look the same.
+		if overTLS {
+			return fmt.Errorf("the broker hung up without an answer: check user and password, and our client certificate: %w", err)
+		}
+		return fmt.Errorf("the broker hung up without an answer: check user and password, and that the port speaks MQTT without TLS (else mqtts://): %w", err)
 	}
 	return err
 }
