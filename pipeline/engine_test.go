@@ -193,6 +193,29 @@ func TestFileTimeIsMediaTime(t *testing.T) {
 	}
 }
 
+// TestFileEndsEarly: a source that ends with more to say than io.EOF is not opened again, and
+// what it says is in the status.
+func TestFileEndsEarly(t *testing.T) {
+	var pool FramePool
+	e := &Engine{Segmenter: &none{}}
+	if err := e.Initialize(); err != nil {
+		t.Fatal(err)
+	}
+	early := fmt.Errorf("cut short: %w", io.EOF)
+	if err := e.AddCamera(Camera{Name: "a", Source: frames(&pool, 3, early)}); err != nil {
+		t.Fatal(err)
+	}
+	if err := e.Wait(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if s, _ := e.Status("a"); s.State != CameraEnded || s.Processed != 3 || s.Error != early.Error() || s.Reconnects != 0 {
+		t.Errorf("status %+v", s)
+	}
+	if err := e.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
 func TestLiveNewestWins(t *testing.T) {
 	var pool FramePool
 	hold := make(chan struct{})

@@ -5,9 +5,10 @@ import "context"
 // Source delivers the frames of one camera.
 //
 // Run opens the source, calls emit for each frame in capture order from one goroutine, and
-// returns when ctx ends (nil or ctx's error), when the material is at its end (io.EOF), or
-// at the first failure. It knows nothing of retries: the supervisor calls Run again. emit
-// takes over the frame's reference. Run leaves nothing behind when it returns.
+// returns when ctx ends (nil or ctx's error), when the material is at its end (io.EOF; an
+// error that wraps it says that less came than was promised), or at the first failure. It
+// knows nothing of retries: the supervisor calls Run again. emit takes over the frame's
+// reference. Run leaves nothing behind when it returns.
 type Source interface {
 	Run(ctx context.Context, emit func(*Frame)) error
 }

@@ -53,8 +53,13 @@ func (c *camera) supervise(ctx context.Context) error {
 		switch {
 		case ctx.Err() != nil:
 			return nil
-		case err == nil || errors.Is(err, io.EOF):
+		case err == nil || err == io.EOF:
 			c.setState(CameraEnded, nil)
+			return nil
+		case errors.Is(err, io.EOF):
+			// All there is was delivered, but it is less than the material promised.
+			c.log.Warn("camera ended early", "error", err)
+			c.setState(CameraEnded, err)
 			return nil
 		case c.FailFast:
 			c.setState(CameraEnded, err)
