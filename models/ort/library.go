@@ -65,7 +65,8 @@ func Init() error {
 		return fmt.Errorf("load ONNX Runtime: %w", err)
 	}
 	onnx.SetSharedLibraryPath(p)
-	if err := onnx.InitializeEnvironment(onnx.WithLogLevelError()); err != nil {
+	// Errors come back as errors; printing them too would only soil the terminal.
+	if err := onnx.InitializeEnvironment(onnx.WithLogLevelFatal()); err != nil {
 		return fmt.Errorf("load %s: %w (want ONNX Runtime %s or newer for this machine)", p, err, LibraryVersion)
 	}
 	library.path = p
