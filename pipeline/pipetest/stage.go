@@ -23,7 +23,10 @@ type scenario struct {
 }
 
 func newScenario(scene *Squares, stages ...pipeline.Stage) *scenario {
-	return &scenario{scene: scene.withDefaults(), stages: stages, epoch: 1, start: time.Now()}
+	return &scenario{
+		scene: scene.withDefaults(), stages: stages, epoch: 1, start: time.Now(),
+		cut: ThresholdSegmenter{Cell: 2}, // masks are coarser than the frame, as those of networks
+	}
 }
 
 // step runs the stages on the next frame, checks the result, shows it to look, and releases it.
