@@ -27,7 +27,7 @@ var rules = map[string][]string{
 	"models/levels":     {"pipeline"},
 	"streams":           {"pipeline"},
 	"streams/capture":   {"pipeline", "streams/capture"},
-	"streams/vpx":       {},
+	"streams/vpx":       {"streams/vpx"},
 	"streams/webrtc":    {"pipeline", "streams/vpx", "streams/webrtc"},
 	"streams/export":    {"pipeline", "streams/vpx"},
 	"streams/mqtt":      {"pipeline", "streams/mqtt"},
