@@ -19,6 +19,7 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
 	"outrider/pipeline"
+	"outrider/pipeline/mask"
 	"outrider/streams/mqtt"
 	"outrider/streams/web/webtest"
 )
@@ -136,14 +137,48 @@ func (r *running) confirmed(t *testing.T) pipeline.Track {
 	return pipeline.Track{}
 }
 
+// onMask is where, from the centre of a track's box, its mask surely is: the middle of the
+// widest run of cells. A walker's legs may leave the centre of the box free.
+func (r *running) onMask(t *testing.T, id uint64) (dx, dy float64) {
+	t.Helper()
+	var now struct {
+		Tracks []struct {
+			ID   uint64
+			Box  pipeline.Box
+			Mask *mask.RLE
+		}
+	}
+	r.get(t, "/api/v1/cameras/demo/tracks?masks=1", &now)
+	for _, k := range now.Tracks {
+		if k.ID != id || k.Mask == nil {
+			continue
+		}
+		m, err := k.Mask.Mask()
+		if err != nil {
+			t.Fatal(err)
+		}
+		widest := 0
+		for y := m.Window().Min.Y; y < m.Window().Max.Y; y++ {
+			for x0, x1, ok := m.NextRun(y, m.Window().Min.X); ok; x0, x1, ok = m.NextRun(y, x1) {
+				if x1-x0 > widest {
+					widest = x1 - x0
+					dx, dy = float64(x0+x1)/2-k.Box.Center().X, float64(y)-k.Box.Center().Y
+				}
+			}
+		}
+	}
+	return dx, dy
+}
+
 // TestPromptsByHTTP points at a pedestrian of the running demo.
 func TestPromptsByHTTP(t *testing.T) {
 	sample(t)
 	s := startService(t, "-c", quiet(t, ""))
 	k := s.confirmed(t)
 	c := k.Box.Center()
+	dx, dy := s.onMask(t, k.ID)
 	code, body := s.post(t, "/api/v1/cameras/demo/prompts", map[string]any{
-		"id": "walker", "points": [][2]float64{{c.X, c.Y}}, "frame_time": k.LastSeen,
+		"id": "walker", "points": [][2]float64{{c.X + dx, c.Y + dy}}, "frame_time": k.LastSeen,
 	})
 	var p pipeline.PromptStatus
 	if err := json.Unmarshal(body, &p); err != nil || code != http.StatusCreated {
@@ -314,9 +349,10 @@ func TestBrowser(t *testing.T) {
 	onObject(t, s, page)
 
 	k := s.confirmed(t)
+	dx, dy := s.onMask(t, k.ID)
 	drawn := page.WaitTrack(k.ID)
 	x, y := drawn.Center()
-	page.ClickPicture(x, y)
+	page.ClickPicture(x+dx, y+dy)
 	ids := page.WaitPrompts(1)
 	var p pipeline.PromptStatus
 	if code := s.get(t, "/api/v1/cameras/demo/prompts/"+ids[0], &p); code != http.StatusOK || p.State != pipeline.PromptTracking || p.TrackID == 0 {
@@ -368,6 +404,7 @@ func pictures(t *testing.T, page *webtest.Page) {
 	} {
 		page.Look(o)
 		page.WaitLive("webrtc")
+		time.Sleep(500 * time.Millisecond) // colours fade from one theme to the other
 		path := filepath.Join(dir, name)
 		page.Screenshot(path)
 		if st, err := os.Stat(path); err != nil || st.Size() < 20_000 {
