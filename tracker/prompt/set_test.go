@@ -445,4 +445,3 @@ func TestRestoreNeedsNoFrame(t *testing.T) {
 		t.Fatalf("%+v", st)
 	}
 }
-
