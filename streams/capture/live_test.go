@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -32,8 +33,13 @@ func camera(t *testing.T, c *rtsptest.Camera) *rtsptest.Camera {
 	return c
 }
 
-// children returns the process ids of the running decoder processes of this process.
+// children returns the process ids of the decoder processes of this process.
 func children(t *testing.T) []int {
+	t.Helper()
+	return childrenOf(t, os.Getpid())
+}
+
+func childrenOf(t *testing.T, of int) []int {
 	t.Helper()
 	entries, err := filepath.Glob("/proc/[0-9]*/stat")
 	if err != nil {
@@ -46,7 +52,7 @@ func children(t *testing.T) []int {
 			continue // gone meanwhile
 		}
 		fields := strings.Fields(string(b[bytes.LastIndexByte(b, ')')+1:]))
-		if parent, _ := strconv.Atoi(fields[1]); parent == os.Getpid() {
+		if parent, _ := strconv.Atoi(fields[1]); parent == of {
 			pid, _ := strconv.Atoi(filepath.Base(filepath.Dir(e)))
 			pids = append(pids, pid)
 		}
@@ -420,6 +426,40 @@ func TestChildCommandMissing(t *testing.T) {
 	}
 }
 
+// TestParentDies kills a process that reads a camera: its decoder process must go too.
+func TestParentDies(t *testing.T) {
+	cam := camera(t, &rtsptest.Camera{FPS: 100})
+	parent := exec.Command("/proc/self/exe", parentArgument, cam.URL())
+	parent.Stderr = os.Stderr
+	out, err := parent.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := parent.Start(); err != nil {
+		t.Fatal(err)
+	}
+	_, readErr := out.Read(make([]byte, 1)) // it has a frame
+	pids := childrenOf(t, parent.Process.Pid)
+	if err := parent.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	_ = parent.Wait()
+	if readErr != nil || len(pids) != 1 {
+		t.Fatalf("children %v, want one; %v", pids, readErr)
+	}
+	for end := time.Now().Add(5 * time.Second); alive(pids[0]); time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatal("the decoder process lives on without a parent")
+		}
+	}
+}
+
+// alive tells whether a process runs; one that only waits to be reaped does not.
+func alive(pid int) bool {
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	return err == nil && !bytes.Contains(b, []byte(") Z "))
+}
+
 // TestStartStop opens and ends sources again and again; nothing may be left behind.
 func TestStartStop(t *testing.T) {
 	n := 50
@@ -427,17 +467,28 @@ func TestStartStop(t *testing.T) {
 		n = 5
 	}
 	fds := descriptors(t)
-	for i := range n {
-		src := open(t, "rtsp://127.0.0.1:1/s", capture.Options{})
-		ctx, cancel := context.WithCancel(t.Context())
-		if i%2 == 1 {
-			time.AfterFunc(time.Duration(i)*time.Millisecond, cancel)
-		}
-		if err := src.Run(ctx, func(f *pipeline.Frame) { f.Release() }); err == nil {
-			t.Fatal("a camera that is not there")
-		}
-		cancel()
+	const workers = 4
+	var wg sync.WaitGroup
+	for w := range workers {
+		wg.Go(func() {
+			for i := w; i < n; i += workers {
+				src, err := capture.Open("rtsp://127.0.0.1:1/s", capture.Options{})
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				ctx, cancel := context.WithCancel(t.Context())
+				if i%2 == 1 {
+					time.AfterFunc(time.Duration(i)*time.Millisecond, cancel)
+				}
+				if err := src.Run(ctx, func(f *pipeline.Frame) { f.Release() }); err == nil {
+					t.Error("a camera that is not there gave no error")
+				}
+				cancel()
+			}
+		})
 	}
+	wg.Wait()
 	if got := descriptors(t); got > fds {
 		t.Errorf("%d descriptors, before %d", got, fds)
 	}
