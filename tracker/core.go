@@ -92,7 +92,6 @@ type slot struct {
 	parent  int32 // slot, -1 for none
 	det     int32 // taken in this step, -1 for none
 	state   pipeline.TrackState
-	told    bool // lost was published
 	fresh   bool // observed in the step before this one
 	bridged bool // observed by its parts
 	shown   bool // observed in this step

@@ -11,12 +11,11 @@ import (
 
 // told is what subscribers know of a track, from its last event.
 type told struct {
-	at       time.Time
-	box      pipeline.Box
-	label    string
-	prompt   string
-	parent   uint64
-	observed bool
+	at     time.Time
+	box    pipeline.Box
+	label  string
+	prompt string
+	parent uint64
 }
 
 // newEvent fills in an event; version 7 UUIDs sort by the time they were made, in order even

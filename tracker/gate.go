@@ -16,7 +16,6 @@ type gate struct {
 	width        float64 // of the widest narrow detection
 	widths       []float64
 	pairs        []edge // by row (index into Core.live), with the cost of the pair
-	start        []int32
 }
 
 // maxPairs bounds the pairs of one track: in a crowd so dense the far ones never win.

@@ -105,7 +105,7 @@ func segmentation(objects []object) *pipeline.Segmentation {
 }
 
 // create asks for a prompt while frames go on, and returns its answer and the frames it took.
-func (s *stream) create(p pipeline.Prompt, objects func(k int) []object) (pipeline.PromptStatus, error, int) {
+func (s *stream) create(p pipeline.Prompt, objects func(k int) []object) (pipeline.PromptStatus, int, error) {
 	s.t.Helper()
 	type answer struct {
 		st  pipeline.PromptStatus
@@ -122,7 +122,7 @@ func (s *stream) create(p pipeline.Prompt, objects func(k int) []object) (pipeli
 	for { // until it is queued or refused
 		select {
 		case a := <-got:
-			return a.st, a.err, 0
+			return a.st, 0, a.err
 		case <-time.After(time.Millisecond):
 		}
 		if len(s.set.List()) > before {
@@ -133,7 +133,7 @@ func (s *stream) create(p pipeline.Prompt, objects func(k int) []object) (pipeli
 		s.frame(objects(k)...)
 		select {
 		case a := <-got:
-			return a.st, a.err, k + 1
+			return a.st, k + 1, a.err
 		case <-time.After(20 * time.Millisecond):
 		}
 	}
@@ -185,7 +185,7 @@ func TestGeometricPrompts(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			s := newStream(t)
 			s.frames(8, scene)
-			st, err, n := s.create(c.prompt, scene)
+			st, n, err := s.create(c.prompt, scene)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -222,7 +222,7 @@ func TestPromptFollowsAndIsDeleted(t *testing.T) {
 	s := newStream(t)
 	moving := func(k int) []object { return []object{{40 + 2*float64(s.seq), 80, 30, 60}, {250, 20, 40, 40}} }
 	s.frames(10, moving)
-	st, err, _ := s.create(pipeline.Prompt{ID: "mine", Points: []pipeline.Point{{X: 40 + 20 + 15, Y: 110}}}, moving)
+	st, _, err := s.create(pipeline.Prompt{ID: "mine", Points: []pipeline.Point{{X: 40 + 20 + 15, Y: 110}}}, moving)
 	if err != nil || st.TrackID == 0 {
 		t.Fatalf("%+v, %v", st, err)
 	}
@@ -256,12 +256,12 @@ func TestClickOnAPastFrame(t *testing.T) {
 	at := s.now()
 	where := pipeline.Point{X: 10 + 4*11 + 16, Y: 110} // the frame was drawn with seq-1
 	s.frames(12, moving)
-	st, err, _ := s.create(pipeline.Prompt{Points: []pipeline.Point{where}, At: &at}, moving)
+	st, _, err := s.create(pipeline.Prompt{Points: []pipeline.Point{where}, At: &at}, moving)
 	if err != nil || st.State != pipeline.PromptTracking {
 		t.Fatalf("%+v, %v", st, err)
 	}
 	// Without the frame's time the same click hits nothing.
-	st, err, _ = s.create(pipeline.Prompt{Points: []pipeline.Point{where}}, moving)
+	st, _, err = s.create(pipeline.Prompt{Points: []pipeline.Point{where}}, moving)
 	if err != nil || st.State != pipeline.PromptSearching {
 		t.Fatalf("%+v, %v", st, err)
 	}
@@ -271,7 +271,7 @@ func TestPromptTakesSegmentWithoutTrack(t *testing.T) {
 	s := newStream(t)
 	scene := still(object{100, 60, 40, 120})
 	// The very first frame answers: nothing is confirmed yet.
-	st, err, n := s.create(pipeline.Prompt{Points: []pipeline.Point{{X: 120, Y: 100}}}, scene)
+	st, n, err := s.create(pipeline.Prompt{Points: []pipeline.Point{{X: 120, Y: 100}}}, scene)
 	if err != nil || st.TrackID == 0 || n != 1 {
 		t.Fatalf("%+v, %v after %d frames", st, err, n)
 	}
@@ -294,7 +294,7 @@ func TestPromptWaitsForAnObject(t *testing.T) {
 	s := newStream(t)
 	none := still()
 	s.frames(3, none)
-	st, err, _ := s.create(pipeline.Prompt{ID: "gate", Box: &pipeline.Box{X1: 100, Y1: 60, X2: 140, Y2: 180}}, none)
+	st, _, err := s.create(pipeline.Prompt{ID: "gate", Box: &pipeline.Box{X1: 100, Y1: 60, X2: 140, Y2: 180}}, none)
 	if err != nil || st.State != pipeline.PromptSearching {
 		t.Fatalf("%+v, %v", st, err)
 	}
@@ -311,7 +311,7 @@ func TestPromptWaitsForAnObject(t *testing.T) {
 func TestPromptSurvivesOcclusion(t *testing.T) {
 	s := newStream(t)
 	here := still(object{100, 60, 40, 120})
-	st, err, _ := s.create(pipeline.Prompt{ID: "p", Points: []pipeline.Point{{X: 120, Y: 100}}}, here)
+	st, _, err := s.create(pipeline.Prompt{ID: "p", Points: []pipeline.Point{{X: 120, Y: 100}}}, here)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -329,7 +329,7 @@ func TestPromptSurvivesOcclusion(t *testing.T) {
 func TestNoJumpToAnotherObject(t *testing.T) {
 	s := newStream(t)
 	here := object{60, 60, 40, 100}
-	st, err, _ := s.create(pipeline.Prompt{ID: "p", Points: []pipeline.Point{{X: 80, Y: 100}}}, still(here))
+	st, _, err := s.create(pipeline.Prompt{ID: "p", Points: []pipeline.Point{{X: 80, Y: 100}}}, still(here))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -345,7 +345,7 @@ func TestNoJumpToAnotherObject(t *testing.T) {
 func TestResetKeepsThePrompts(t *testing.T) {
 	s := newStream(t)
 	here := still(object{100, 60, 40, 120})
-	st, err, _ := s.create(pipeline.Prompt{ID: "p", Points: []pipeline.Point{{X: 120, Y: 100}}}, here)
+	st, _, err := s.create(pipeline.Prompt{ID: "p", Points: []pipeline.Point{{X: 120, Y: 100}}}, here)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -396,7 +396,7 @@ func TestRefusedPrompts(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			s := newStream(t)
 			s.frame()
-			_, err, _ := s.create(c.prompt, still())
+			_, _, err := s.create(c.prompt, still())
 			var bad *pipeline.PromptError
 			if !errors.As(err, &bad) || bad.Field != c.field {
 				t.Fatalf("error %v, want a prompt error of field %q", err, c.field)
@@ -411,10 +411,10 @@ func TestRefusedPrompts(t *testing.T) {
 func TestSameIDTwice(t *testing.T) {
 	s := newStream(t)
 	p := pipeline.Prompt{ID: "p", Points: []pipeline.Point{{X: 4, Y: 10}}}
-	if _, err, _ := s.create(p, still()); err != nil {
+	if _, _, err := s.create(p, still()); err != nil {
 		t.Fatal(err)
 	}
-	if _, err, _ := s.create(p, still()); !errors.Is(err, pipeline.ErrPromptExists) {
+	if _, _, err := s.create(p, still()); !errors.Is(err, pipeline.ErrPromptExists) {
 		t.Fatalf("error %v, want ErrPromptExists", err)
 	}
 }
