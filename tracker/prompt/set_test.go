@@ -138,7 +138,7 @@ func (s *stream) create(p pipeline.Prompt, objects func(k int) []object) (pipeli
 		}
 	}
 	s.t.Fatal("no answer within ten frames")
-	return pipeline.PromptStatus{}, nil, 0
+	return pipeline.PromptStatus{}, 0, nil
 }
 
 func (s *stream) get(id string) pipeline.PromptStatus {
