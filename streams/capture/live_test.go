@@ -5,7 +5,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"image"
+	"image/jpeg"
 	"net"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -150,6 +154,44 @@ func TestNetworkCamera(t *testing.T) {
 				t.Errorf("children left: %v", pids)
 			}
 		})
+	}
+}
+
+func TestNetworkCameraUDP(t *testing.T) {
+	t.Parallel()
+	cam := camera(t, &rtsptest.Camera{FPS: 100, UDP: true})
+	start(t, open(t, cam.URL(), capture.Options{Transport: "udp"})).waitFrames(t, 10)
+}
+
+// TestNetworkHTTP reads Motion JPEG over HTTP, as many cameras give it.
+func TestNetworkHTTP(t *testing.T) {
+	t.Parallel()
+	var picture bytes.Buffer
+	if err := jpeg.Encode(&picture, image.NewGray(image.Rect(0, 0, 320, 240)), nil); err != nil {
+		t.Fatal(err)
+	}
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if user, password, _ := r.BasicAuth(); user != "u" || password != "p@ss" {
+			w.Header().Set("WWW-Authenticate", `Basic realm="camera"`)
+			w.WriteHeader(http.StatusUnauthorized)
+			return
+		}
+		w.Header().Set("Content-Type", "multipart/x-mixed-replace; boundary=frame")
+		for r.Context().Err() == nil {
+			fmt.Fprintf(w, "--frame\r\nContent-Type: image/jpeg\r\nContent-Length: %d\r\n\r\n%s\r\n", picture.Len(), picture.Bytes())
+			w.(http.Flusher).Flush()
+			time.Sleep(10 * time.Millisecond)
+		}
+	}))
+	defer server.Close()
+	host := strings.TrimPrefix(server.URL, "http://")
+	r := start(t, open(t, "http://u:p@ss@"+host+"/video", capture.Options{}))
+	r.waitFrames(t, 10)
+	r.cancel()
+	<-r.done
+	r = start(t, open(t, "http://u:wrong@"+host+"/video", capture.Options{}))
+	if err := r.wait(t, 10*time.Second); err == nil || !strings.Contains(err.Error(), "401 Unauthorized") {
+		t.Errorf("Run: %v", err)
 	}
 }
 

@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"outrider/streams/capture/child"
+	"outrider/streams/capture/decode"
 )
 
 // process is a running capture child, as its parent sees it.
@@ -81,7 +82,8 @@ func startProcess(command []string, request child.Request) (*process, error) {
 // childEnvironment is what the loader, GStreamer's plugins and TLS need; everything else, and
 // secrets with it, stays here.
 func childEnvironment(environ []string) []string {
-	env := []string{"OPENCV_LOG_LEVEL=WARN", "GOTRACEBACK=none"}
+	// Warnings of FFmpeg (24) and OpenCV hold the reasons of failures, see hint.
+	env := []string{"OPENCV_LOG_LEVEL=WARN", decode.FFmpegLogLevel + "=24", "GOTRACEBACK=none"}
 	for _, e := range environ {
 		name, _, _ := strings.Cut(e, "=")
 		switch {

@@ -43,6 +43,7 @@ func Main(stdin io.Reader, stderr io.Writer) int {
 	// colour conversion needs: the other cores belong to the other cameras.
 	_ = unix.Setrlimit(unix.RLIMIT_CORE, &unix.Rlimit{})
 	decode.SetThreads(1)
+	decode.LineBuffered()
 	debug.SetTraceback("none")
 
 	messages := os.NewFile(messageFD, "messages")

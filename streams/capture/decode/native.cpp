@@ -1,6 +1,8 @@
 #include "native.h"
 #include <opencv2/core/utility.hpp>
 #include <opencv2/core/utils/logger.hpp>
+
+#include <cstdio>
 #include <opencv2/videoio/registry.hpp>
 
 void outrider_cv_set_threads(int n) { cv::setNumThreads(n); }
@@ -14,3 +16,5 @@ int outrider_has_backend(int api) {
         if (b == api) return 1;
     return 0;
 }
+
+void outrider_line_buffered(void) { setvbuf(stdout, nullptr, _IOLBF, 0); }

@@ -29,3 +29,7 @@ var quiet = sync.OnceFunc(func() {
 // Quiet keeps OpenCV and FFmpeg from writing to standard error, for the whole process. A set
 // OPENCV_FFMPEG_LOGLEVEL is respected.
 func Quiet() { quiet() }
+
+// LineBuffered makes C's standard output give out every line at once. OpenCV writes FFmpeg's
+// messages there, and a Go process ends without C's flush.
+func LineBuffered() { C.outrider_line_buffered() }

@@ -23,6 +23,7 @@ type Camera struct {
 	Width, Height  int     // multiples of 8, default 320x240
 	FPS            float64 // default 25
 	User, Password string  // asked for when User is set
+	UDP            bool    // offer UDP beside TCP
 
 	server *gortsplib.Server
 	stream *gortsplib.ServerStream
@@ -59,6 +60,11 @@ func (c *Camera) Initialize() error {
 			return l, err
 		},
 	}
+	if c.UDP {
+		if err := c.offerUDP(); err != nil {
+			return fmt.Errorf("test camera: %w", err)
+		}
+	}
 	if err := c.server.Start(); err != nil {
 		return fmt.Errorf("test camera: %w", err)
 	}
@@ -80,6 +86,32 @@ func (c *Camera) Initialize() error {
 	c.stop = make(chan struct{})
 	c.wg.Go(func() { c.play(packets, desc.Medias[0]) })
 	return nil
+}
+
+// offerUDP finds two free ports, of which RTP wants the even one.
+func (c *Camera) offerUDP() error {
+	for range 100 {
+		a, err := net.ListenPacket("udp", "127.0.0.1:0")
+		if err != nil {
+			return err
+		}
+		port := a.LocalAddr().(*net.UDPAddr).Port &^ 1
+		a.Close()
+		rtp, rtcp := fmt.Sprintf("127.0.0.1:%d", port), fmt.Sprintf("127.0.0.1:%d", port+1)
+		a, errA := net.ListenPacket("udp", rtp)
+		b, errB := net.ListenPacket("udp", rtcp)
+		if errA == nil {
+			a.Close()
+		}
+		if errB == nil {
+			b.Close()
+		}
+		if errA == nil && errB == nil {
+			c.server.UDPRTPAddress, c.server.UDPRTCPAddress = rtp, rtcp
+			return nil
+		}
+	}
+	return errors.New("no two free UDP ports beside each other")
 }
 
 // Close ends all connections. Twice is fine.
