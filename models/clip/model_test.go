@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"outrider/models/clip"
+	"outrider/models/onnxtest"
 	"outrider/models/ort"
 	"outrider/pipeline"
 )
@@ -169,19 +170,19 @@ func TestOtherShapes(t *testing.T) {
 	needRuntime(t)
 	for _, c := range []struct {
 		name        string
-		image, text graph
+		image, text onnxtest.Graph
 		model       clip.Model
 		side, width int
 	}{
-		{"SigLIP's size", meanColour(-1, 256, 768), tokenSums(-1, 77, 768, int64Type, false), clip.Model{Mean: clip.SigLIPMean, Std: clip.SigLIPStd}, 256, 768},
-		{"fixed batch of one", meanColour(1, 64, 512), tokenSums(1, 77, 512, int32Type, false), clip.Model{}, 64, 512},
-		{"fixed batch of three, attention mask", meanColour(3, 64, 512), tokenSums(3, 77, 512, int64Type, true), clip.Model{}, 64, 512},
-		{"open side", meanColour(-1, -1, 640), tokenSums(-1, 77, 640, int32Type, true), clip.Model{Size: 96, CenterCrop: true}, 96, 640},
-		{"open side by default", meanColour(-1, -1, 16), tokenSums(-1, 77, 16, int64Type, false), clip.Model{Batch: 2}, 224, 16},
+		{"SigLIP's size", meanColour(-1, 256, 768), tokenSums(-1, 77, 768, onnxtest.Int64, false), clip.Model{Mean: clip.SigLIPMean, Std: clip.SigLIPStd}, 256, 768},
+		{"fixed batch of one", meanColour(1, 64, 512), tokenSums(1, 77, 512, onnxtest.Int32, false), clip.Model{}, 64, 512},
+		{"fixed batch of three, attention mask", meanColour(3, 64, 512), tokenSums(3, 77, 512, onnxtest.Int64, true), clip.Model{}, 64, 512},
+		{"open side", meanColour(-1, -1, 640), tokenSums(-1, 77, 640, onnxtest.Int32, true), clip.Model{Size: 96, CenterCrop: true}, 96, 640},
+		{"open side by default", meanColour(-1, -1, 16), tokenSums(-1, 77, 16, onnxtest.Int64, false), clip.Model{Batch: 2}, 224, 16},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			m := &c.model
-			m.ImageFile, m.TextFile = modelFile(t, c.image.bytes()), modelFile(t, c.text.bytes())
+			m.ImageFile, m.TextFile = onnxtest.File(t, c.image.Bytes()), onnxtest.File(t, c.text.Bytes())
 			open(t, m)
 			if m.Side() != c.side || m.Width() != c.width {
 				t.Fatalf("side %d, width %d, want %d, %d", m.Side(), m.Width(), c.side, c.width)
@@ -231,7 +232,7 @@ func TestOtherShapes(t *testing.T) {
 // A text's embedding is the mean direction of its templates'.
 func TestTemplatesAreAveraged(t *testing.T) {
 	needRuntime(t)
-	text := modelFile(t, tokenSums(-1, 77, 512, int64Type, false).bytes())
+	text := onnxtest.File(t, tokenSums(-1, 77, 512, onnxtest.Int64, false).Bytes())
 	encode := func(templates []string, s string) []float32 {
 		m := open(t, &clip.Model{TextFile: text, Templates: templates})
 		v, err := m.EncodeTexts(ctx, []string{s})
@@ -278,34 +279,34 @@ func TestTextCacheForgetsTheOldest(t *testing.T) {
 
 func TestRefusedModels(t *testing.T) {
 	needRuntime(t)
-	image := modelFile(t, meanColour(-1, 64, 512).bytes())
-	text := modelFile(t, tokenSums(-1, 77, 512, int64Type, false).bytes())
-	three := tokenSums(-1, 77, 512, int64Type, true)
-	three.inputs = append(three.inputs, valueInfo("pixel_values", float32Type, -1, 3, 64, 64))
+	image := onnxtest.File(t, meanColour(-1, 64, 512).Bytes())
+	text := onnxtest.File(t, tokenSums(-1, 77, 512, onnxtest.Int64, false).Bytes())
+	three := tokenSums(-1, 77, 512, onnxtest.Int64, true)
+	three.Inputs = append(three.Inputs, onnxtest.Value("pixel_values", onnxtest.Float32, -1, 3, 64, 64))
 	oblong := meanColour(-1, 64, 512)
-	oblong.inputs = [][]byte{valueInfo("pixels", float32Type, -1, 3, 64, 32)}
+	oblong.Inputs = [][]byte{onnxtest.Value("pixels", onnxtest.Float32, -1, 3, 64, 32)}
 	half := meanColour(-1, 64, 512)
-	half.inputs = [][]byte{valueInfo("pixels", 10, -1, 3, 64, 64)}
+	half.Inputs = [][]byte{onnxtest.Value("pixels", onnxtest.Float16, -1, 3, 64, 64)}
 	for _, c := range []struct {
 		name  string
 		model clip.Model
 		want  string
 	}{
 		{"missing file", clip.Model{ImageFile: "no/such.onnx"}, "no/such.onnx"},
-		{"text as a model", clip.Model{ImageFile: modelFile(t, []byte("hello, this is text"))}, "text or a web page"},
-		{"empty file", clip.Model{TextFile: modelFile(t, nil)}, "empty"},
+		{"text as a model", clip.Model{ImageFile: onnxtest.File(t, []byte("hello, this is text"))}, "text or a web page"},
+		{"empty file", clip.Model{TextFile: onnxtest.File(t, nil)}, "empty"},
 		{"swapped", clip.Model{ImageFile: text, TextFile: image}, "image encoder: input is input_ids int64"},
 		{"text encoder of pictures", clip.Model{TextFile: image}, "text encoder: input is pixels"},
-		{"not of one pair", clip.Model{ImageFile: modelFile(t, meanColour(-1, 64, 768).bytes()), TextFile: text}, "not of one pair"},
-		{"both in one file", clip.Model{TextFile: modelFile(t, three.bytes())}, "two files"},
-		{"SentencePiece", clip.Model{TextFile: modelFile(t, tokenSums(-1, 64, 512, int64Type, false).bytes())}, "SentencePiece"},
-		{"no square", clip.Model{ImageFile: modelFile(t, oblong.bytes())}, "want a square"},
-		{"half precision input", clip.Model{ImageFile: modelFile(t, half.bytes())}, "float32"},
-		{"which output", clip.Model{ImageFile: modelFile(t, func() []byte {
+		{"not of one pair", clip.Model{ImageFile: onnxtest.File(t, meanColour(-1, 64, 768).Bytes()), TextFile: text}, "not of one pair"},
+		{"both in one file", clip.Model{TextFile: onnxtest.File(t, three.Bytes())}, "two files"},
+		{"SentencePiece", clip.Model{TextFile: onnxtest.File(t, tokenSums(-1, 64, 512, onnxtest.Int64, false).Bytes())}, "SentencePiece"},
+		{"no square", clip.Model{ImageFile: onnxtest.File(t, oblong.Bytes())}, "want a square"},
+		{"half precision input", clip.Model{ImageFile: onnxtest.File(t, half.Bytes())}, "float32"},
+		{"which output", clip.Model{ImageFile: onnxtest.File(t, func() []byte {
 			g := meanColour(-1, 64, 512)
-			g.nodes = append(g.nodes, node("Identity", []string{"mean"}, []string{"a"}))
-			g.outputs = [][]byte{valueInfo("mean", float32Type, -1, 3), valueInfo("a", float32Type, -1, 3)}
-			return g.bytes()
+			g.Nodes = append(g.Nodes, onnxtest.Node("Identity", []string{"mean"}, []string{"a"}))
+			g.Outputs = [][]byte{onnxtest.Value("mean", onnxtest.Float32, -1, 3), onnxtest.Value("a", onnxtest.Float32, -1, 3)}
+			return g.Bytes()
 		}())}, "outputs are mean"},
 		{"another side", clip.Model{ImageFile: image, Size: 224}, "side 64, asked for 224"},
 		{"template without place", clip.Model{Templates: []string{"a photo"}}, "{}"},
@@ -349,7 +350,7 @@ func TestMisuse(t *testing.T) {
 	if _, err := m.EncodeTexts(ended, []string{"car"}); !errors.Is(err, context.Canceled) {
 		t.Errorf("ended context: %v", err)
 	}
-	only := open(t, &clip.Model{TextFile: modelFile(t, tokenSums(-1, 77, 8, int64Type, false).bytes())})
+	only := open(t, &clip.Model{TextFile: onnxtest.File(t, tokenSums(-1, 77, 8, onnxtest.Int64, false).Bytes())})
 	if _, err := only.EncodeRegions(ctx, f, regions); !errors.Is(err, clip.ErrNoEncoder) {
 		t.Errorf("no image encoder: %v", err)
 	}
