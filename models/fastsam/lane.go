@@ -35,15 +35,18 @@ type laneKey struct{ frameW, frameH, batch int }
 
 // newLane allocates a lane and runs the network once: its outputs' shapes are not known
 // before, and the first run of a shape is slow anyway.
-func newLane(s *ort.Session, c contract, key laneKey, box Letterbox) (l *lane, err error) {
-	l = &lane{key: key, box: box, resized: gocv.NewMatWithSize(box.NewH, box.NewW, gocv.MatTypeCV8UC3)}
-	defer func() {
-		if err != nil {
-			_ = l.close()
-		}
-	}()
-	if l.input, err = ort.NewTensor[float32](int64(key.batch), 3, int64(box.H), int64(box.W)); err != nil {
-		return nil, err
+func newLane(s *ort.Session, c contract, key laneKey, box Letterbox) (*lane, error) {
+	l := &lane{key: key, box: box, resized: gocv.NewMatWithSize(box.NewH, box.NewW, gocv.MatTypeCV8UC3)}
+	if err := l.bind(s, c); err != nil {
+		return nil, errors.Join(err, l.close())
+	}
+	return l, nil
+}
+
+// bind makes the tensors and attaches them to the session.
+func (l *lane) bind(s *ort.Session, c contract) (err error) {
+	if l.input, err = ort.NewTensor[float32](int64(l.key.batch), 3, int64(l.box.H), int64(l.box.W)); err != nil {
+		return err
 	}
 	for i := range l.input.Data {
 		l.input.Data[i] = float32(114) / 255
@@ -56,16 +59,16 @@ func newLane(s *ort.Session, c contract, key laneKey, box Letterbox) (l *lane, e
 			}
 		}
 	}()
-	if err = s.Run([]ort.Value{l.input}, first); err != nil {
-		return nil, err
+	if err := s.Run([]ort.Value{l.input}, first); err != nil {
+		return err
 	}
-	if l.classes, err = c.checkOutputs(key.batch, box.W, box.H, first); err != nil {
-		return nil, err
+	if l.classes, err = c.checkOutputs(l.key.batch, l.box.W, l.box.H, first); err != nil {
+		return err
 	}
 	for _, v := range first {
 		t, err := ort.NewTensor[float32](v.Shape()...)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		l.outputs = append(l.outputs, t)
 	}
@@ -73,10 +76,8 @@ func newLane(s *ort.Session, c contract, key laneKey, box Letterbox) (l *lane, e
 	if len(l.outputs) > 2 {
 		l.drive = l.outputs[2].(*ort.Tensor[float32])
 	}
-	if l.binding, err = s.Bind([]ort.Value{l.input}, l.outputs); err != nil {
-		return nil, err
-	}
-	return l, nil
+	l.binding, err = s.Bind([]ort.Value{l.input}, l.outputs)
+	return err
 }
 
 // prepare letterboxes a frame into the i-th place of the batch. The frame has the lane's size.

@@ -219,6 +219,13 @@ func (m *Model) Classes() []string {
 	return m.contract.names
 }
 
+// Outstanding is the number of segmentations handed out by Segment and not yet released.
+func (m *Model) Outstanding() int {
+	m.results.mu.Lock()
+	defer m.results.mu.Unlock()
+	return m.results.out
+}
+
 func (m *Model) letterbox(w, h int) Letterbox {
 	if m.contract.w > 0 {
 		return FitInto(w, h, m.contract.w, m.contract.h)

@@ -59,12 +59,6 @@ func (p *results) put(r *result) {
 	}
 }
 
-func (p *results) outstanding() int {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.out
-}
-
 // reset makes room for n masks of words words on g. Masks of before are gone.
 func (r *result) reset(g mask.Grid, n, words int) {
 	if cap(r.masks) < n {
