@@ -13,6 +13,7 @@ import (
 	"sort"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -393,8 +394,7 @@ func startMosquitto(t *testing.T, extra ...string) *mosquitto {
 	m.config = filepath.Join(dir, "m.conf")
 	lines := []string{
 		"listener " + port + " 127.0.0.1", "persistence true", "persistence_location " + dir + "/",
-		// It acknowledges before it writes: without this a kill loses what it has acknowledged.
-		"autosave_on_changes true", "autosave_interval 1", "max_queued_messages 0", "max_inflight_messages 0",
+		"max_queued_messages 0", "max_inflight_messages 0",
 	}
 	if os.Getuid() == 0 {
 		lines = append(lines, "user root")
@@ -424,6 +424,16 @@ func (m *mosquitto) start() {
 		}
 		return err == nil
 	})
+}
+
+// terminate lets it write its file first.
+func (m *mosquitto) terminate() {
+	m.t.Helper()
+	if err := m.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		m.t.Fatal(err)
+	}
+	m.cmd.Wait()
+	m.cmd = nil
 }
 
 func (m *mosquitto) kill() {
