@@ -13,7 +13,7 @@ import (
 func FuzzCreatePrompt(f *testing.F) {
 	for _, s := range []string{
 		`{"points":[[20,30]],"labels":[1]}`, `{"box":[1,2,3,4],"level":2}`, `{"text":["person"],"id":"a"}`,
-		`{"mask":{"size":[240,320],"counts":"PPYo1"}}`, `{"frame_time":"2026-01-02T03:04:05Z","text":["person"]}`,
+		`{"mask":{"size":[240,320],"counts":"Ti4l1PUV2"}}`, `{"frame_time":"2026-01-02T03:04:05Z","text":["person"]}`,
 		`{"points":[[1e999,0]]}`, `{"box":null}`, `[]`, `null`, `{"text":[""]}`, `{"mask":{"size":[1,1],"counts":[1]}}`, "",
 	} {
 		f.Add(s)

@@ -160,7 +160,7 @@ func TestOpenAPIDescribesTheAnswers(t *testing.T) {
 		{"POST", prompts, "/api/v1/cameras/yard/prompts", `{"id":"a","points":[[20,30]],"labels":[1],"frame_time":"2026-01-02T03:04:05Z"}`, 201},
 		{"POST", prompts, "/api/v1/cameras/yard/prompts", `{"id":"b","box":[1,1,9,9]}`, 201},
 		{"POST", prompts, "/api/v1/cameras/yard/prompts", `{"id":"c","text":["person"]}`, 201},
-		{"POST", prompts, "/api/v1/cameras/yard/prompts", `{"id":"d","mask":{"size":[240,320],"counts":"PPYo1"}}`, 201},
+		{"POST", prompts, "/api/v1/cameras/yard/prompts", `{"id":"d","mask":{"size":[240,320],"counts":"Ti4l1PUV2"}}`, 201},
 		{"POST", prompts, "/api/v1/cameras/yard/prompts", `{"id":"a","text":["person"]}`, 409},
 		{"POST", prompts, "/api/v1/cameras/yard/prompts", `{"text":["perzon"]}`, 422},
 		{"POST", prompts, "/api/v1/cameras/yard/prompts", `{"nothing":1}`, 400},

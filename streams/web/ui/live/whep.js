@@ -11,17 +11,22 @@ const gatherWait = 1000;
 export async function open(url, {onTrack, onMessage, signal}) {
   const pc = new RTCPeerConnection();
   let session = null;
+  let meta = null;
+  // The session is deleted before the connection ends: a server that has seen it end by itself
+  // would know nothing of it any more.
   const close = () => {
     pc.ontrack = null;
-    pc.close();
-    if (session) fetch(session, {method: 'DELETE', keepalive: true}).catch(() => {});
+    if (meta) meta.onmessage = null;
+    const at = session;
     session = null;
+    if (!at) return pc.close();
+    fetch(at, {method: 'DELETE', keepalive: true}).catch(() => {}).finally(() => pc.close());
   };
   try {
     const video = pc.addTransceiver('video', {direction: 'recvonly'});
     if ('jitterBufferTarget' in video.receiver) video.receiver.jitterBufferTarget = 0;
     // WHEP has no channels of its own: the offerer creates it, with an id that both sides know.
-    const meta = pc.createDataChannel('meta', {negotiated: true, id: 1, ordered: false, maxRetransmits: 0});
+    meta = pc.createDataChannel('meta', {negotiated: true, id: 1, ordered: false, maxRetransmits: 0});
     meta.onmessage = (e) => onMessage(e.data);
     pc.ontrack = (e) => onTrack(e.streams[0] ?? new MediaStream([e.track]));
     await pc.setLocalDescription();
