@@ -113,6 +113,22 @@ func (r *running) post(t *testing.T, path string, body any) (int, []byte) {
 	return res.StatusCode, out
 }
 
+func (r *running) delete(t *testing.T, path string) {
+	t.Helper()
+	req, err := http.NewRequest(http.MethodDelete, r.url+path, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	res.Body.Close()
+	if res.StatusCode != http.StatusNoContent {
+		t.Errorf("DELETE %s: %s", path, res.Status)
+	}
+}
+
 // tracks are those of the demo's newest frame.
 func (r *running) tracks(t *testing.T) []pipeline.Track {
 	t.Helper()
@@ -174,18 +190,26 @@ func (r *running) onMask(t *testing.T, id uint64) (dx, dy float64) {
 func TestPromptsByHTTP(t *testing.T) {
 	sample(t)
 	s := startService(t, "-c", quiet(t, ""))
-	k := s.confirmed(t)
-	c := k.Box.Center()
-	dx, dy := s.onMask(t, k.ID)
-	code, body := s.post(t, "/api/v1/cameras/demo/prompts", map[string]any{
-		"id": "walker", "points": [][2]float64{{c.X + dx, c.Y + dy}}, "frame_time": k.LastSeen,
-	})
-	var p pipeline.PromptStatus
-	if err := json.Unmarshal(body, &p); err != nil || code != http.StatusCreated {
-		t.Fatalf("POST: %d %s", code, body)
-	}
-	if p.State != pipeline.PromptTracking || p.TrackID == 0 {
-		t.Errorf("a click on a pedestrian: %s", body)
+	var code int
+	var body []byte
+	for try := 1; ; try++ { // as in TestBrowser
+		k := s.confirmed(t)
+		c := k.Box.Center()
+		dx, dy := s.onMask(t, k.ID)
+		code, body = s.post(t, "/api/v1/cameras/demo/prompts", map[string]any{
+			"id": "walker", "points": [][2]float64{{c.X + dx, c.Y + dy}}, "frame_time": k.LastSeen,
+		})
+		var p pipeline.PromptStatus
+		if err := json.Unmarshal(body, &p); err != nil || code != http.StatusCreated {
+			t.Fatalf("POST: %d %s", code, body)
+		}
+		if p.State == pipeline.PromptTracking && p.TrackID != 0 {
+			break
+		}
+		if try == 5 {
+			t.Fatalf("five clicks on pedestrians, the last gave %s", body)
+		}
+		s.delete(t, "/api/v1/cameras/demo/prompts/walker")
 	}
 	code, body = s.post(t, "/api/v1/cameras/demo/prompts", map[string]any{"id": "words", "text": []string{"person"}})
 	if code != http.StatusCreated {
@@ -218,18 +242,7 @@ func TestPromptsByHTTP(t *testing.T) {
 		t.Errorf("unknown camera: %d %s", code, body)
 	}
 	for _, id := range []string{"walker", "words"} {
-		req, err := http.NewRequest(http.MethodDelete, s.url+"/api/v1/cameras/demo/prompts/"+id, nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		res, err := http.DefaultClient.Do(req)
-		if err != nil {
-			t.Fatal(err)
-		}
-		res.Body.Close()
-		if res.StatusCode != http.StatusNoContent {
-			t.Errorf("DELETE %s: %s", id, res.Status)
-		}
+		s.delete(t, "/api/v1/cameras/demo/prompts/"+id)
 	}
 	if code := s.get(t, "/api/v1/cameras/demo/prompts/walker", nil); code != http.StatusNotFound {
 		t.Errorf("the deleted prompt: %d", code)
@@ -348,15 +361,30 @@ func TestBrowser(t *testing.T) {
 	// What the page draws is what the service says, up to the motion in between.
 	onObject(t, s, page)
 
-	k := s.confirmed(t)
-	dx, dy := s.onMask(t, k.ID)
-	drawn := page.WaitTrack(k.ID)
-	x, y := drawn.Center()
-	page.ClickPicture(x+dx, y+dy)
-	ids := page.WaitPrompts(1)
+	// The small model loses a walker for a frame now and then: who clicks into that frame is
+	// told so and clicks again.
+	var ids []string
 	var p pipeline.PromptStatus
-	if code := s.get(t, "/api/v1/cameras/demo/prompts/"+ids[0], &p); code != http.StatusOK || p.State != pipeline.PromptTracking || p.TrackID == 0 {
-		t.Fatalf("the click gave %d %+v", code, p)
+	for try := 1; ; try++ {
+		k := s.confirmed(t)
+		dx, dy := s.onMask(t, k.ID)
+		drawn, ok := page.Track(k.ID)
+		if ok {
+			x, y := drawn.Center()
+			page.ClickPicture(x+dx, y+dy)
+			ids = page.WaitPrompts(1)
+			if code := s.get(t, "/api/v1/cameras/demo/prompts/"+ids[0], &p); code != http.StatusOK {
+				t.Fatalf("the click gave %d", code)
+			}
+			if p.State == pipeline.PromptTracking && p.TrackID != 0 {
+				break
+			}
+			page.DeletePrompt(ids[0])
+			page.WaitPrompts(0)
+		}
+		if try == 5 {
+			t.Fatalf("five clicks on pedestrians, the last gave %+v", p)
+		}
 	}
 	page.Wait("the followed track", fmt.Sprintf(`document.querySelector('or-tile').stats().tracks.some((k) => k.prompt === %q)`, ids[0]))
 	time.Sleep(2 * time.Second) // it walks on

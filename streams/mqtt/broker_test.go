@@ -94,6 +94,7 @@ func TestBrokerMosquitto(t *testing.T) {
 	if out, err := exec.Command(pub, append(auth(b.ListenAddr(), "s3cret"), "-t", "a/b", "-m", "kept", "-q", "1", "-r")...).CombinedOutput(); err != nil {
 		t.Fatalf("mosquitto_pub: %v: %s", err, out)
 	}
+	kept(t, b.ListenAddr(), "a/b", "outrider", "s3cret")
 	b.Close()
 	again := startBroker(t, &mqtt.Broker{Dir: dir, User: "outrider", Password: "s3cret"})
 	out, err := exec.Command(sub, append(auth(again.ListenAddr(), "s3cret"), "-t", "a/#", "-C", "1", "-W", "5", "-v")...).CombinedOutput()

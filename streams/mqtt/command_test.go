@@ -126,6 +126,7 @@ func TestRetainedCommand(t *testing.T) {
 	if tok := w.client.Publish("outrider/yard/prompt/set", 1, true, `{"text":["person"]}`); tok.Wait() && tok.Error() != nil {
 		t.Fatal(tok.Error())
 	}
+	kept(t, b.ListenAddr(), "outrider/yard/prompt/set", "", "")
 	d := newDirectory("yard")
 	p := startPublisher(t, &mqtt.Publisher{URL: b.URL(), Directory: d})
 	eventually(t, "refused", func() bool { return p.Counters().Refused == 1 })

@@ -274,6 +274,25 @@ func (w *watcher) send(t *testing.T, topic string, payload []byte) {
 	}
 }
 
+// kept waits until the broker has a retained message for who comes later. It acknowledges
+// the publication before that.
+func kept(t *testing.T, addr, topic, user, password string) {
+	t.Helper()
+	n := 0
+	eventually(t, "the retained message of "+topic, func() bool {
+		n++
+		w := watchWith(t, addr, topic, fmt.Sprintf("kept-%d-%s", n, t.Name()), user, password)
+		defer w.client.Disconnect(0)
+		for range 20 {
+			if len(w.on(topic)) > 0 {
+				return true
+			}
+			time.Sleep(10 * time.Millisecond)
+		}
+		return false
+	})
+}
+
 // told is an event as a subscriber reads it.
 type told struct {
 	Type   string
