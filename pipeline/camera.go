@@ -273,6 +273,11 @@ func (c *camera) snapshot() CameraStatus {
 	c.mu.Unlock()
 	s.Frames, s.Processed, s.Dropped = c.frames.Load(), c.processed.Load(), c.dropped.Load()
 	s.Reconnects, s.TracksSeen = c.reconnects.Load(), c.started.Load()
+	if d, ok := c.Source.(DropCounter); ok {
+		n := d.Dropped()
+		s.Frames += n
+		s.Dropped += n
+	}
 	return s
 }
 

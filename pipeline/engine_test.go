@@ -249,6 +249,32 @@ func TestLiveNewestWins(t *testing.T) {
 	}
 }
 
+// dropping is a source that threw frames away before it delivered any.
+type dropping struct {
+	sourceFunc
+	n uint64
+}
+
+func (d dropping) Dropped() uint64 { return d.n }
+
+func TestDropsOfTheSourceCount(t *testing.T) {
+	var pool FramePool
+	e := &Engine{Segmenter: &none{}}
+	if err := e.Initialize(); err != nil {
+		t.Fatal(err)
+	}
+	defer e.Close()
+	if err := e.AddCamera(Camera{Name: "a", Source: dropping{frames(&pool, 3, io.EOF), 7}}); err != nil {
+		t.Fatal(err)
+	}
+	if err := e.Wait(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if s, _ := e.Status("a"); s.Frames != 10 || s.Dropped != 7 || s.Processed != 3 {
+		t.Errorf("status %+v, want 7 dropped of 10", s)
+	}
+}
+
 func TestRateLimit(t *testing.T) {
 	var pool FramePool
 	src := sourceFunc(func(ctx context.Context, emit func(*Frame)) error {

@@ -13,6 +13,10 @@ type Source interface {
 	Run(ctx context.Context, emit func(*Frame)) error
 }
 
+// DropCounter is a Source that decodes frames which it does not deliver, because a newer one
+// was there first. Dropped counts them; safe for concurrent use.
+type DropCounter interface{ Dropped() uint64 }
+
 // Segmenter cuts frames into segments, a batch at a time. The answer has one element a frame,
 // in order, never nil; no segment is a normal answer. The caller releases each. Safe for
 // concurrent use.

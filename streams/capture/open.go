@@ -57,7 +57,10 @@ type Source struct {
 	scene   *synth.Source // for Synthetic
 }
 
-var _ pipeline.Source = (*Source)(nil)
+var (
+	_ pipeline.Source      = (*Source)(nil)
+	_ pipeline.DropCounter = (*Source)(nil)
+)
 
 // Open reads a source string: a file, a directory of images, /dev/videoN, usb:N, rtsp://,
 // rtsps://, http://, https://, gst:<pipeline> or synth:<scene>. It touches neither disk nor
