@@ -18,3 +18,6 @@ go test -timeout 15m ./...
 # around OpenCV and ONNX Runtime would take an hour on two cores.
 echo "== go test -race"
 go test -race -timeout 15m -short $(cat scripts/race.txt)
+# A gocv that counts its matrices: none may be left.
+echo "== matrices"
+go test -tags matprofile -count=1 -run TestMatsAreClosed ./streams/capture ./models/fastsam

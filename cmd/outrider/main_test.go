@@ -301,3 +301,44 @@ func TestDoctor(t *testing.T) {
 		t.Error("a service that is not there is well")
 	}
 }
+
+// TestREADME holds the README's commands to the program: each names a subcommand that is
+// there and flags that it has.
+func TestREADME(t *testing.T) {
+	text, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var lines [][]string
+	for _, l := range strings.Split(string(text), "\n") {
+		l, _, _ = strings.Cut(l, "   #")
+		if args, ok := strings.CutPrefix(l, "bin/outrider "); ok {
+			lines = append(lines, strings.Fields(args))
+		}
+		if _, args, ok := strings.Cut(l, "make run ARGS=\""); ok {
+			args, _, _ = strings.Cut(args, "\"")
+			lines = append(lines, append([]string{"run"}, strings.Fields(args)...))
+		}
+	}
+	if len(lines) < 6 {
+		t.Fatalf("only %d commands found", len(lines))
+	}
+	for _, args := range lines {
+		c, rest, err := newRoot().Find(args)
+		if err != nil || c.Name() == "outrider" {
+			t.Errorf("%v: %v", args, err)
+			continue
+		}
+		if err := c.ParseFlags(rest); err != nil {
+			t.Errorf("%v: %v", args, err)
+		}
+		if err := c.ValidateArgs(c.Flags().Args()); err != nil {
+			t.Errorf("%v: %v", args, err)
+		}
+	}
+	for _, c := range newRoot().Commands() {
+		if !c.Hidden && !strings.Contains(string(text), "outrider "+c.Name()) {
+			t.Errorf("the README does not name %q", c.Name())
+		}
+	}
+}
