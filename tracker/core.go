@@ -264,7 +264,7 @@ func (c *Core) warp(w *Warp) {
 const (
 	longGap   = 2.0
 	longMove  = 0.5
-	lostDecay = 0.97 // of the velocity, each frame
+	lostDecay = 0.95 // of the velocity, each frame
 )
 
 func (c *Core) predict(dt float64) {

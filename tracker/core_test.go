@@ -82,11 +82,11 @@ func TestLostTrackResumesAndEnds(t *testing.T) {
 	if o = step(true); len(o) != 1 || o[0].ID != id || o[0].State != pipeline.Confirmed {
 		t.Fatalf("seen again: %+v, want track %d confirmed", o, id)
 	}
-	for range 12 {
+	for range 32 {
 		o = step(false)
 	}
 	if len(o) != 0 {
-		t.Fatalf("after 1.2 s unseen: %+v, want none", o)
+		t.Fatalf("after 3.2 s unseen: %+v, want none", o)
 	}
 	for range 5 {
 		o = step(true)

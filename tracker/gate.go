@@ -15,6 +15,7 @@ type gate struct {
 	narrow, wide []int32
 	width        float64 // of the widest narrow detection
 	widths       []float64
+	buffer       float64
 	pairs        []edge // by row (index into Core.live), with the cost of the pair
 }
 
@@ -66,36 +67,43 @@ func (g *gate) first(dets []det, x float64) int {
 	return lo
 }
 
+// buffer grows both boxes of a pair on each side, by their size, before they are compared
+// (C-BIoU): what moves in jumps still overlaps. It grows with the time between frames.
+const (
+	buffer     = 0.1
+	bufferTime = 0.05 // seconds
+	bufferMax  = 0.5
+)
+
+func bufferAfter(dt float64) float64 {
+	return math.Min(buffer*math.Max(1, dt/bufferTime), bufferMax)
+}
+
+func buffered(b pipeline.Box, k float64) pipeline.Box {
+	w, h := b.W()*k, b.H()*k
+	return pipeline.Box{X1: b.X1 - w, Y1: b.Y1 - h, X2: b.X2 + w, Y2: b.Y2 + h}
+}
+
 // collect fills g.pairs with the gated pairs of all live tracks and their costs.
 func (c *Core) collect(dt float64) {
 	g := &c.gate
+	g.buffer = bufferAfter(dt)
 	g.sort(c.dets)
 	g.pairs = g.pairs[:0]
-	grow := 0.0
-	if dt > 0.08 { // at low frame rates boxes move by more than they overlap
-		grow = 0.1
-	}
 	for row, i := range c.live {
 		from := len(g.pairs)
 		s := &c.slots[i]
-		w, h := s.box.W()*grow, s.box.H()*grow
-		b := pipeline.Box{X1: s.box.X1 - w, Y1: s.box.Y1 - h, X2: s.box.X2 + w, Y2: s.box.Y2 + h}
+		b := buffered(s.box, g.buffer)
 		old := s.reference(c.now - 3*c.frame*0.99)
-		for k := g.first(c.dets, b.X1-g.width*(1+grow)); k < len(g.narrow); k++ {
+		for k := g.first(c.dets, b.X1-g.width*(1+g.buffer)); k < len(g.narrow); k++ {
 			j := g.narrow[k]
-			if c.dets[j].box.X1-c.dets[j].box.W()*grow >= b.X2 {
-				if grow == 0 {
-					break
-				}
-				if c.dets[j].box.X1-g.width*grow >= b.X2 {
-					break
-				}
-				continue
+			if c.dets[j].box.X1-g.width*g.buffer >= b.X2 {
+				break
 			}
-			c.pair(int32(row), i, j, b, grow, old)
+			c.pair(int32(row), i, j, b, old)
 		}
 		for _, j := range g.wide {
-			c.pair(int32(row), i, j, b, grow, old)
+			c.pair(int32(row), i, j, b, old)
 		}
 		if n := len(g.pairs) - from; n > maxPairs {
 			own := g.pairs[from:]
@@ -122,15 +130,11 @@ const maxGrowth = 2.2
 const acrossPools = 0.7
 
 // pair appends the pair of track i (buffered box b) and detection j when it passes the gate.
-func (c *Core) pair(row, i, j int32, b pipeline.Box, grow float64, old pipeline.Box) {
+func (c *Core) pair(row, i, j int32, b, old pipeline.Box) {
 	s, d := &c.slots[i], &c.dets[j]
-	if d.box.X2+d.box.W()*grow <= b.X1 || d.box.Y2+d.box.H()*grow <= b.Y1 || d.box.Y1-d.box.H()*grow >= b.Y2 {
+	z := buffered(d.box, c.gate.buffer)
+	if z.X2 <= b.X1 || z.X1 >= b.X2 || z.Y2 <= b.Y1 || z.Y1 >= b.Y2 {
 		return
-	}
-	z := d.box
-	if grow > 0 {
-		w, h := z.W()*grow, z.H()*grow
-		z = pipeline.Box{X1: z.X1 - w, Y1: z.Y1 - h, X2: z.X2 + w, Y2: z.Y2 + h}
 	}
 	inter := (math.Min(b.X2, z.X2) - math.Max(b.X1, z.X1)) * (math.Min(b.Y2, z.Y2) - math.Max(b.Y1, z.Y1))
 	iou := inter / (b.Area() + z.Area() - inter)

@@ -211,7 +211,7 @@ func (c *Core) birth(j int32) int32 {
 	d := &c.dets[j]
 	i := c.take()
 	s := &c.slots[i]
-	s.motion.start(d.box, c.rate())
+	s.motion.start(d.box)
 	s.state, s.parent, s.det = pipeline.Tentative, -1, j
 	s.first, s.stuff = c.now, d.stuff
 	s.observe(c.now, d.box, d.score)

@@ -32,23 +32,27 @@ func sizes(w, h float64) [4]float64 {
 	return [4]float64{w, h, w, h}
 }
 
-func (m *motion) start(b pipeline.Box, rate float64) {
+func (m *motion) start(b pipeline.Box) {
 	m.x, m.v, m.c = measure(b), [4]float64{}, [4]float64{}
 	s := sizes(m.x[2], m.x[3])
 	for i := range s {
 		m.p[i] = sq(2 * posNoise * s[i])
-		m.q[i] = sq(10 * velNoise * s[i] * rate)
+		m.q[i] = sq(10 * velNoise * s[i])
 	}
 }
 
-// predict moves the state tau units ahead. rate scales the process noise: 1 at 30 frames/s.
+// predict moves the state tau units ahead. rate is the stream's frame rate over 30: at a lower
+// rate objects do move further between frames, but less than noise of a fixed power in time
+// would have it, so the noise falls with the rate (measured on streams of 7 to 30 frames/s,
+// whole and thinned).
 func (m *motion) predict(tau, rate float64) {
 	s := sizes(m.x[2], m.x[3])
+	pos, vel := sq(posNoise)*tau*math.Sqrt(rate), sq(velNoise)*tau*sq(rate)
 	for i := range s {
 		m.x[i] += tau * m.v[i]
-		m.p[i] += 2*tau*m.c[i] + tau*tau*m.q[i] + sq(posNoise*s[i])*tau*rate
+		m.p[i] += 2*tau*m.c[i] + tau*tau*m.q[i] + pos*sq(s[i])
 		m.c[i] += tau * m.q[i]
-		m.q[i] += sq(velNoise*s[i]*rate) * tau * rate
+		m.q[i] += vel * sq(s[i])
 	}
 	m.x[2], m.x[3] = math.Max(m.x[2], minSide), math.Max(m.x[3], minSide)
 }
@@ -132,7 +136,6 @@ type noise struct{ variance [4]float64 } // in squared box sizes
 const (
 	noiseStart = 0.02
 	noiseRate  = 0.002
-	noiseGain  = 0.7 // boxes jitter together with the object's own motion: trust them more
 	noiseMin   = 0.005
 	noiseMax   = 0.1
 )
@@ -150,7 +153,7 @@ func (n *noise) learn(z2, z1, z0 [4]float64) {
 // deviation is the measurement noise in box sizes.
 func (n *noise) deviation() (d [4]float64) {
 	for i, v := range n.variance {
-		d[i] = noiseGain * math.Min(math.Max(math.Sqrt(v), noiseMin), noiseMax)
+		d[i] = math.Min(math.Max(math.Sqrt(v), noiseMin), noiseMax)
 	}
 	return d
 }

@@ -10,7 +10,7 @@ type Params struct {
 	Instant float64 // detections from here on start a confirmed track at once, 0.9; above 1 for never
 
 	MinHits int     // observations until a track is confirmed, 2
-	TTL     float64 // seconds a lost track is kept, 1
+	TTL     float64 // seconds a lost track is kept, 3
 	LeftTTL float64 // the same for one that was leaving the frame, 0.3
 
 	// Pinned tracks, those that a user pointed at.
@@ -50,7 +50,7 @@ func (p Params) withDefaults() Params {
 	or(&p.Init, 0.7)
 	or(&p.Instant, 0.9)
 	or(&p.MinHits, 2)
-	or(&p.TTL, 1)
+	or(&p.TTL, 3)
 	or(&p.LeftTTL, 0.3)
 	or(&p.PinnedTTL, 10)
 	or(&p.StationaryAge, 5)
