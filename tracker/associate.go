@@ -33,6 +33,9 @@ func (c *Core) stage(tracks func(*slot) bool, dets func(*det) bool, limit float6
 		if s := &c.slots[c.live[e.row]]; s.shown || !tracks(s) {
 			continue
 		}
+		if s := &c.slots[c.live[e.row]]; s.pinned && c.now-s.last > pinnedSure && e.cost >= pinnedCost {
+			continue
+		}
 		e.cost = math.Max(e.cost, 0)
 		parts = parts || c.dets[e.col].parent >= 0
 		c.pairs = append(c.pairs, e)
@@ -45,11 +48,51 @@ func (c *Core) stage(tracks func(*slot) bool, dets func(*det) bool, limit float6
 		match = c.assign.solve(len(c.live), len(c.dets), c.pairs, limit)
 	}
 	for row, col := range match {
-		if col >= 0 {
+		if col >= 0 && !(c.slots[c.live[row]].pinned && c.inDoubt(int32(row), col, match)) {
 			c.hit(c.live[row], col)
 		}
 	}
 }
+
+// A pinned track is somebody's object: a wrong jump is worse than a loss. When it was last
+// seen longer ago than pinnedSure seconds it takes only what lies within pinnedCost, and at
+// any time it takes nothing at a cost above doubtFrom when another detection that nobody
+// else claims comes within doubtStep.
+const (
+	pinnedSure = 0.5
+	pinnedCost = 0.6
+	doubtFrom  = 0.4
+	doubtStep  = 0.1
+)
+
+// inDoubt reports whether a row's detection col is not clearly better than the others.
+func (c *Core) inDoubt(row, col int32, match []int32) bool {
+	own := 2.0
+	for _, e := range c.pairs {
+		if e.row == row && e.col == col {
+			own = e.cost
+		}
+	}
+	if own <= doubtFrom {
+		return false
+	}
+	for _, e := range c.pairs {
+		if e.row != row || e.col == col || e.cost > own+doubtStep {
+			continue
+		}
+		claimed := false
+		for r, k := range match {
+			claimed = claimed || k == e.col && int32(r) != row
+		}
+		if !claimed && !c.nests(e.col, col) {
+			return true
+		}
+	}
+	return false
+}
+
+// nests reports whether one of two detections is a part of the other.
+func (c *Core) nests(a, b int32) bool { return c.dets[a].parent == b || c.dets[b].parent == a }
 
 // favourFamilies makes pairs cheaper whose parents were assigned to one another, and reports
 // whether there were any. Parts of one object look like the same part of its neighbour; what

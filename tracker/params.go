@@ -1,8 +1,8 @@
 package tracker
 
-// Params tune a Core. A field left zero takes the default named beside it. The defaults come
-// from MOT17, DanceTrack, KITTI and MOT15 with one set of values for all; Tracker has others
-// for the scores of segment-everything models.
+// Params tune a Core. A field left zero takes the default named beside it. The defaults were
+// chosen on MOT17, DanceTrack, KITTI and MOT15 together (mean HOTA), one set of values for
+// all; Tracker has others for the scores of segment-everything models.
 type Params struct {
 	High    float64 // detections above are associated first, 0.6
 	Low     float64 // detections below are ignored, 0.1
@@ -29,7 +29,7 @@ type Params struct {
 	Recover     float64 // least IoU with the last observed box, 0.3
 	Gate        float64 // least IoU of any pair, 0.1
 	Angle       float64 // weight of the direction of motion, 0.05
-	Confidence  float64 // weight of the change of score, 0.1
+	Confidence  float64 // weight of the change of score, 0.1; negative for none
 	Suppress    float64 // a new track must overlap live ones less than this: box IoU 0.55, mask IoU 0.7
 	Width       float64 // frame size in pixels, to know what leaves; 0 for unknown
 	Height      float64
@@ -64,6 +64,7 @@ func (p Params) withDefaults() Params {
 	or(&p.Confidence, 0.1)
 	or(&p.Suppress, 0.55)
 	or(&p.MaxTracks, 10000)
+	p.Confidence = max(p.Confidence, 0)
 	p.maskOverlap = 0.7
 	return p
 }

@@ -14,9 +14,10 @@ import (
 // Events. A zero Tracker is ready to use; one belongs to one camera. Its methods are called
 // from the camera's goroutine only, by the engine and by the stages after it.
 type Tracker struct {
-	// Params of the association; here the zero fields High, Low, Init and MinHits take 0.35,
-	// 0.1, 0.4 and 4, and StationaryTTL 5: scores of segment-everything models run lower than
-	// those of detectors, and their newcomers need more evidence.
+	// Params of the association. Here the zero fields take other defaults: High 0.3, Low 0.1,
+	// Init 0.4, MatchLow 0.7, no instant confirmation but MinHits 4, no Confidence term, and
+	// StationaryTTL 10. Scores of segment-everything models run low and waver, and their
+	// newcomers need more evidence.
 	Params Params
 
 	// MinCells is the least mask area, in grid cells, of a segment that is tracked, 12.
@@ -59,12 +60,14 @@ func (t *Tracker) prepare(f *pipeline.Frame) {
 	if !t.ready {
 		t.ready = true
 		p := t.Params
-		or(&p.High, 0.35)
+		or(&p.High, 0.3)
 		or(&p.Low, 0.1)
 		or(&p.Init, 0.4)
 		or(&p.MinHits, 4)
 		or(&p.Instant, 2)
-		or(&p.StationaryTTL, 5)
+		or(&p.StationaryTTL, 10)
+		or(&p.MatchLow, 0.7)
+		or(&p.Confidence, -1)
 		t.core.Params = p
 		or(&t.MinCells, 12)
 		if t.UpdateEvery <= 0 {
