@@ -138,12 +138,13 @@ func best(ws []word, v []float32) (int, float64) {
 	return k, c
 }
 
-// ballot is what the embeddings of one track say of a query: of n, yes speak for it, most of
-// them for the word index, with mean cosine sim. It holds as long as look.n is at.
+// ballot is what the embeddings of one track say of a query: of n, yes speak for it (clear of
+// them by twice the margin), most of them for the word index, with mean cosine sim. It holds as long as look.n is at.
 type ballot struct {
 	id     uint64
 	at     int
 	yes, n int
+	clear  int
 	index  int
 	sim    float64
 }
@@ -170,6 +171,9 @@ func (s *Set) tally(e *entry, k *look) ballot {
 			return
 		}
 		b.yes++
+		if m := 2 * s.Margin; c >= rival+m && c >= not+m {
+			b.clear++
+		}
 		b.sim += c
 		if count[i]++; count[i] > count[b.index] {
 			b.index = i
@@ -181,11 +185,13 @@ func (s *Set) tally(e *entry, k *look) ballot {
 	return *b
 }
 
-// needed is how many embeddings must speak for a track before a prompt takes it.
+// needed is how many embeddings must speak for a track before a prompt takes it on a narrow
+// margin.
 const needed = 2
 
 // collect gives a text prompt the tracks that fit it, and takes away those that turn out not
-// to: a track joins with two votes and the majority, and leaves below a third.
+// to: a track joins with two votes and the majority, or at its first look when that is clear,
+// and leaves below a third.
 func (s *Set) collect(r *pipeline.Result, e *entry) {
 	st := &e.status
 	st.State, st.TrackID, st.TrackIDs, st.AnswerBox, st.Score = pipeline.PromptSearching, 0, nil, nil, 0
@@ -210,7 +216,7 @@ func (s *Set) collect(r *pipeline.Result, e *entry) {
 		case mine:
 			in = 3*b.yes >= b.n && b.yes > 0
 		default:
-			in = in && b.yes >= needed && 2*b.yes > b.n
+			in = in && (b.yes >= needed && 2*b.yes > b.n || b.n < needed && b.clear > 0)
 		}
 		if !in {
 			continue
