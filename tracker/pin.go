@@ -15,15 +15,16 @@ func (t *Tracker) find(id uint64) int32 {
 	return -1
 }
 
-// Pin ties a live track to a prompt: it is kept longer when lost, and a match that is in
-// doubt does not move it. It reports whether the track lives. The newest pin of a track
-// counts. Tracks of the present result change with it.
-func (t *Tracker) Pin(r *pipeline.Result, id uint64, prompt string) bool {
+// Pin ties a live track to a prompt and reports whether it lives. With hold the track is
+// kept longer when lost, and a match that is in doubt does not move it: right for the one
+// object that a user pointed at, not for all of a kind, whose ghosts would crowd the picture.
+// The newest pin of a track counts. Tracks of the present result change with it.
+func (t *Tracker) Pin(r *pipeline.Result, id uint64, prompt string, hold bool) bool {
 	i := t.find(id)
 	if i < 0 {
 		return false
 	}
-	t.core.slots[i].pinned = true
+	t.core.slots[i].pinned = hold
 	o := t.core.object(i)
 	n := t.note(&o, r.Frame.Captured)
 	n.prompt, n.removed = prompt, false

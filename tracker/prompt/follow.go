@@ -62,7 +62,7 @@ func (s *Set) resolve(r *pipeline.Result, e *entry) {
 
 // take ties a track to a prompt.
 func (s *Set) take(r *pipeline.Result, e *entry, id uint64) {
-	if !s.Tracks.Pin(r, id, e.status.ID) {
+	if !s.Tracks.Pin(r, id, e.status.ID, true) {
 		return
 	}
 	e.tracks = append(e.tracks[:0], id)

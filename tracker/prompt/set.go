@@ -16,8 +16,9 @@ import (
 // Tracks is what prompts ask of the tracker, always from the camera's goroutine and with the
 // result that the tracker has just filled.
 type Tracks interface {
-	// Pin ties a live track to a prompt and reports whether it lives.
-	Pin(r *pipeline.Result, id uint64, prompt string) bool
+	// Pin ties a live track to a prompt and reports whether it lives. With hold the tracker
+	// is patient when the track is lost, and careful.
+	Pin(r *pipeline.Result, id uint64, prompt string, hold bool) bool
 	// Unpin frees it.
 	Unpin(r *pipeline.Result, id uint64)
 	// Start returns the track of a segment of r, making one when needed, 0 when it cannot.
@@ -331,7 +332,7 @@ func (s *Set) repin(r *pipeline.Result) {
 	for _, id := range s.freed {
 		for _, e := range s.prompts {
 			if slices.Contains(e.tracks, id) {
-				s.Tracks.Pin(r, id, e.status.ID)
+				s.Tracks.Pin(r, id, e.status.ID, e.target.kind != pipeline.PromptText)
 				break
 			}
 		}

@@ -224,7 +224,7 @@ func (s *Set) collect(r *pipeline.Result, e *entry) {
 		e.tracks = append(e.tracks, t.ID)
 		st.TrackIDs = append(st.TrackIDs, t.ID)
 		if t.PromptID == "" {
-			s.Tracks.Pin(r, t.ID, st.ID)
+			s.Tracks.Pin(r, t.ID, st.ID, false)
 		}
 		if !mine || t.Label == "" {
 			s.Tracks.Name(r, t.ID, e.words.any[b.index].text, b.sim)
