@@ -20,6 +20,7 @@ type proxy struct {
 	target   string
 	mu       sync.Mutex
 	conns    []net.Conn
+	torn     bool // new connections are refused
 	wg       sync.WaitGroup
 }
 
@@ -53,8 +54,16 @@ func (x *proxy) run() {
 			continue
 		}
 		x.mu.Lock()
-		x.conns = append(x.conns, in, out)
+		torn := x.torn
+		if !torn {
+			x.conns = append(x.conns, in, out)
+		}
 		x.mu.Unlock()
+		if torn {
+			in.Close()
+			out.Close()
+			continue
+		}
 		pipe := func(a, b net.Conn) {
 			io.Copy(a, b)
 			a.Close()
@@ -72,6 +81,16 @@ func (x *proxy) cut() {
 		c.Close()
 	}
 	x.conns = nil
+}
+
+// tear cuts the wire and keeps it so until it is mended.
+func (x *proxy) tear(torn bool) {
+	x.mu.Lock()
+	x.torn = torn
+	x.mu.Unlock()
+	if torn {
+		x.cut()
+	}
 }
 
 // watchAuth is watch with the broker's own user.
