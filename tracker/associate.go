@@ -9,6 +9,7 @@ import (
 // associate assigns detections to tracks in stages and updates what it assigned.
 func (c *Core) associate(dt float64) {
 	c.collect(dt)
+	c.bridge()
 	confirmed := func(s *slot) bool { return s.state != pipeline.Tentative }
 	high := func(d *det) bool { return d.score > c.p.High }
 	c.stage(confirmed, high, c.p.Match)
@@ -16,7 +17,7 @@ func (c *Core) associate(dt float64) {
 		func(d *det) bool { return !high(d) }, c.p.MatchLow)
 	c.recover(confirmed, high)
 	c.stage(func(s *slot) bool { return !confirmed(s) }, high, c.p.Match)
-	c.bridge()
+	c.settleParts()
 }
 
 // nested is how much cheaper a pair is when the parents of both belong together.

@@ -76,6 +76,7 @@ type Core struct {
 	pairs   []edge
 	changes []change
 	scratch mask.Mask
+	parts   []part
 	order   []int32
 }
 
@@ -93,7 +94,6 @@ type slot struct {
 	det     int32 // taken in this step, -1 for none
 	state   pipeline.TrackState
 	fresh   bool // observed in the step before this one
-	bridged bool // observed by its parts
 	shown   bool // observed in this step
 	hasMask bool
 	stuff   bool
@@ -213,7 +213,11 @@ func (c *Core) frames(dt float64) float64 {
 }
 
 // farOut bounds coordinates: beyond lies no frame, and squares would lose their precision.
-const farOut = 1e6
+// leastSide, in pixels, is below any real object, and keeps areas from becoming zero.
+const (
+	farOut    = 1e6
+	leastSide = 1e-3
+)
 
 func (c *Core) load(detections []Detection) {
 	c.dets = c.dets[:0]
@@ -221,7 +225,7 @@ func (c *Core) load(detections []Detection) {
 		d := &detections[i]
 		b := d.Box
 		n := det{box: b, score: d.Score, parent: -1}
-		n.ok = b.Finite() && b.W() > 0 && b.H() > 0 &&
+		n.ok = b.Finite() && b.W() >= leastSide && b.H() >= leastSide &&
 			math.Max(math.Max(math.Abs(b.X1), math.Abs(b.X2)), math.Max(math.Abs(b.Y1), math.Abs(b.Y2))) < farOut &&
 			d.Score >= c.p.Low
 		if n.ok {
@@ -277,7 +281,7 @@ func (c *Core) predict(dt float64) {
 	for _, i := range c.live {
 		s := &c.slots[i]
 		s.fresh = s.shown
-		s.det, s.shown, s.bridged = -1, false, false
+		s.det, s.shown = -1, false
 		m := &s.motion
 		if !s.fresh || s.state == pipeline.Tentative || frozen {
 			m.v[2], m.v[3] = 0, 0

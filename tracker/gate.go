@@ -1,6 +1,7 @@
 package tracker
 
 import (
+	"cmp"
 	"math"
 	"slices"
 
@@ -16,7 +17,9 @@ type gate struct {
 	width        float64 // of the widest narrow detection
 	widths       []float64
 	buffer       float64
-	pairs        []edge // by row (index into Core.live), with the cost of the pair
+	from         int     // where the present track's pairs begin
+	worst        float64 // cost from which a pair need not be kept
+	pairs        []edge  // by row (index into Core.live), with the cost of the pair
 }
 
 // maxPairs bounds the pairs of one track: in a crowd so dense the far ones never win.
@@ -44,13 +47,10 @@ func (g *gate) sort(dets []det) {
 		}
 	}
 	slices.SortFunc(g.narrow, func(a, b int32) int {
-		switch x, y := dets[a].box.X1, dets[b].box.X1; {
-		case x < y:
-			return -1
-		case x > y:
-			return 1
+		if x, y := dets[a].box.X1, dets[b].box.X1; x != y {
+			return cmp.Compare(x, y)
 		}
-		return int(a - b)
+		return cmp.Compare(a, b)
 	})
 }
 
@@ -76,7 +76,7 @@ const (
 )
 
 func bufferAfter(dt float64) float64 {
-	return math.Min(buffer*math.Max(1, dt/bufferTime), bufferMax)
+	return min(buffer*max(1, dt/bufferTime), bufferMax)
 }
 
 func buffered(b pipeline.Box, k float64) pipeline.Box {
@@ -91,10 +91,10 @@ func (c *Core) collect(dt float64) {
 	g.sort(c.dets)
 	g.pairs = g.pairs[:0]
 	for row, i := range c.live {
-		from := len(g.pairs)
 		s := &c.slots[i]
 		b := buffered(s.box, g.buffer)
 		old := s.reference(c.now - 3*c.frame*0.99)
+		g.from, g.worst = len(g.pairs), math.Inf(1)
 		for k := g.first(c.dets, b.X1-g.width*(1+g.buffer)); k < len(g.narrow); k++ {
 			j := g.narrow[k]
 			if c.dets[j].box.X1-g.width*g.buffer >= b.X2 {
@@ -105,20 +105,35 @@ func (c *Core) collect(dt float64) {
 		for _, j := range g.wide {
 			c.pair(int32(row), i, j, b, old)
 		}
-		if n := len(g.pairs) - from; n > maxPairs {
-			own := g.pairs[from:]
-			slices.SortFunc(own, func(a, b edge) int {
-				switch {
-				case a.cost < b.cost:
-					return -1
-				case a.cost > b.cost:
-					return 1
-				}
-				return int(a.col - b.col)
-			})
-			g.pairs = g.pairs[:from+maxPairs]
-		}
+		g.trim(maxPairs)
 	}
+}
+
+// add appends a pair of the present track unless enough better ones are known.
+func (g *gate) add(e edge) {
+	if e.cost >= g.worst {
+		return
+	}
+	g.pairs = append(g.pairs, e)
+	if len(g.pairs)-g.from >= 4*maxPairs {
+		g.trim(maxPairs)
+		g.worst = g.pairs[len(g.pairs)-1].cost
+	}
+}
+
+// trim keeps the n best pairs of the present track.
+func (g *gate) trim(n int) {
+	own := g.pairs[g.from:]
+	if len(own) <= n {
+		return
+	}
+	slices.SortFunc(own, func(a, b edge) int {
+		if a.cost != b.cost {
+			return cmp.Compare(a.cost, b.cost)
+		}
+		return cmp.Compare(a.col, b.col)
+	})
+	g.pairs = g.pairs[:g.from+n]
 }
 
 // maxGrowth is the greatest ratio of areas between a track's mask and the next: beyond, one
@@ -136,13 +151,13 @@ func (c *Core) pair(row, i, j int32, b, old pipeline.Box) {
 	if z.X2 <= b.X1 || z.X1 >= b.X2 || z.Y2 <= b.Y1 || z.Y1 >= b.Y2 {
 		return
 	}
-	inter := (math.Min(b.X2, z.X2) - math.Max(b.X1, z.X1)) * (math.Min(b.Y2, z.Y2) - math.Max(b.Y1, z.Y1))
+	inter := (min(b.X2, z.X2) - max(b.X1, z.X1)) * (min(b.Y2, z.Y2) - max(b.Y1, z.Y1))
 	iou := inter / (b.Area() + z.Area() - inter)
 	if !(iou > c.p.Gate) {
 		return
 	}
-	hiou := (math.Min(s.box.Y2, d.box.Y2) - math.Max(s.box.Y1, d.box.Y1)) / (math.Max(s.box.Y2, d.box.Y2) - math.Min(s.box.Y1, d.box.Y1))
-	like := iou * math.Max(hiou, 0)
+	hiou := (min(s.box.Y2, d.box.Y2) - max(s.box.Y1, d.box.Y1)) / (max(s.box.Y2, d.box.Y2) - min(s.box.Y1, d.box.Y1))
+	like := iou * max(hiou, 0)
 	if s.hasMask && d.mask != nil && c.masks[i].Grid() == d.mask.Grid() {
 		if r := float64(d.cells) / float64(s.cells); r > maxGrowth || r < 1/maxGrowth {
 			return
@@ -161,10 +176,13 @@ func (c *Core) pair(row, i, j int32, b, old pipeline.Box) {
 		return
 	}
 	cost := 1 - like + c.p.Confidence*math.Abs(2*s.score-s.before-d.score)
+	if cost >= max(c.p.Match, c.p.MatchLow) || cost >= c.gate.worst {
+		return // no stage takes it
+	}
 	if c.p.Angle > 0 && !s.stuff {
 		cost += c.p.Angle * s.turn(old, d.box) * d.score
 	}
-	c.gate.pairs = append(c.gate.pairs, edge{row, j, cost})
+	c.gate.add(edge{row, j, cost})
 }
 
 // corners lists a box's corners.
@@ -180,7 +198,7 @@ func (s *slot) turn(old, z pipeline.Box) float64 {
 	for k, d := range s.dir {
 		dx, dy := to[k].X-from[k].X, to[k].Y-from[k].Y
 		n := (math.Sqrt(dx*dx+dy*dy) + 1e-5) * (math.Sqrt(d.X*d.X+d.Y*d.Y) + 1e-5)
-		sum += math.Acos(math.Min(1, math.Max(-1, (d.X*dx+d.Y*dy)/n))) / math.Pi / 4
+		sum += math.Acos(min(1, max(-1, (d.X*dx+d.Y*dy)/n))) / math.Pi / 4
 	}
 	return sum
 }

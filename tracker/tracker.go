@@ -2,7 +2,6 @@ package tracker
 
 import (
 	"context"
-	"math"
 	"time"
 
 	"outrider/pipeline"
@@ -199,11 +198,15 @@ func (t *Tracker) track(o *Object, now time.Time) pipeline.Track {
 	}
 }
 
-// clip cuts a box to the frame; one that is wholly outside stays at its border, empty.
+// clip cuts a box to the frame; one that is wholly outside stays at its border, a pixel wide.
 func (t *Tracker) clip(b pipeline.Box) pipeline.Box {
-	w, h := float64(t.w), float64(t.h)
-	in := func(v, hi float64) float64 { return math.Min(math.Max(v, 0), hi) }
-	return pipeline.Box{X1: in(b.X1, w), Y1: in(b.Y1, h), X2: in(b.X2, w), Y2: in(b.Y2, h)}
+	side := func(lo, hi, size float64) (float64, float64) {
+		lo = min(max(lo, 0), size-1)
+		return lo, min(max(hi, lo+1), size)
+	}
+	b.X1, b.X2 = side(b.X1, b.X2, float64(t.w))
+	b.Y1, b.Y2 = side(b.Y1, b.Y2, float64(t.h))
+	return b
 }
 
 // add appends an object to r.Tracks.
@@ -216,18 +219,13 @@ func (t *Tracker) add(r *pipeline.Result, o *Object) {
 // maskOf is the segment's own mask when one was observed, which lives as long as r, else a
 // copy of the last mask, moved.
 func (t *Tracker) maskOf(r *pipeline.Result, o *Object) *mask.Mask {
-	s := &t.core.slots[o.slot]
 	switch {
 	case o.Observed && o.Detection >= 0 && o.Detection < len(r.Segments):
 		return r.Segments[o.Detection].Mask
-	case !s.hasMask:
+	case !t.core.slots[o.slot].hasMask:
 		return nil
 	}
-	from := &t.core.moved[o.slot]
-	if s.bridged {
-		from = &t.core.masks[o.slot]
-	}
 	m := r.NewMask()
-	m.CopyFrom(from, nil)
+	m.CopyFrom(&t.core.moved[o.slot], nil)
 	return m
 }
