@@ -268,6 +268,9 @@ func (c *camera) snapshot() CameraStatus {
 	now := time.Now()
 	c.mu.Lock()
 	s := c.status
+	if s.State == "" { // added, and its reader is about to begin
+		s.State = CameraConnecting
+	}
 	s.FPS = round2(c.analysed.rate(now))
 	s.CaptureFPS = round2(c.captured.rate(now))
 	c.mu.Unlock()

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"sort"
 	"sync"
+	"time"
 )
 
 // Engine runs cameras through one segmenter and their stages to the sinks.
@@ -76,7 +77,7 @@ func (e *Engine) AddCamera(p Camera) error {
 		Camera: p, engine: e, log: e.Log.With("camera", p.Name),
 		box: newMailbox(p.Live, p.Rate), ended: make(chan struct{}),
 	}
-	c.status = CameraStatus{Name: p.Name, Source: p.Display}
+	c.status = CameraStatus{Name: p.Name, Source: p.Display, Since: time.Now()}
 	e.cameras[p.Name] = c
 	e.batcher.cameras.Add(int32(p.Inflight))
 	c.start(e.ctx)
