@@ -40,8 +40,10 @@ type stream struct {
 
 func newStream(t *testing.T) *stream {
 	tr := &tracker.Tracker{}
-	return &stream{t: t, track: tr, set: &prompt.Set{Tracks: tr}, start: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)}
+	return &stream{t: t, track: tr, set: &prompt.Set{Tracks: tr}, start: epochStart}
 }
+
+var epochStart = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 
 // object is a rectangle of the scene.
 type object struct{ x, y, w, h float64 }
