@@ -2,8 +2,10 @@ package trackeval
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"math"
 	"os"
 	"path/filepath"
@@ -78,11 +80,11 @@ type Sequence struct {
 	Width, Height int
 	MinHeight     float64              // unmatched tracks lower than this are not counted
 	Truth         [][]Row              // by frame, from 1 (index 0 is empty)
-	Detections    [][]Row              // the same
+	Detections    [][]Row              // the same, nil when none are stored
 	Warps         map[int]tracker.Warp // camera motion from the frame before, where known
 }
 
-// ReadSequence reads dir/{seqinfo.ini,gt/gt.txt,det/det.txt[,gmc.txt]}.
+// ReadSequence reads dir/{seqinfo.ini,gt/gt.txt[,det/det.txt][,gmc.txt]}, MOT text.
 func ReadSequence(dir string) (*Sequence, error) {
 	s := &Sequence{Name: filepath.Base(dir), FPS: 30}
 	if err := s.readInfo(filepath.Join(dir, "seqinfo.ini")); err != nil {
@@ -92,7 +94,15 @@ func ReadSequence(dir string) (*Sequence, error) {
 	if s.Truth, err = s.readRows(filepath.Join(dir, "gt", "gt.txt")); err != nil {
 		return nil, err
 	}
-	if s.Detections, err = s.readRows(filepath.Join(dir, "det", "det.txt")); err != nil {
+	for _, rows := range s.Truth {
+		for i := range rows {
+			if rows[i].Class == -1 { // MOT15 has places in the world there
+				rows[i].Class = classScored
+			}
+		}
+	}
+	s.Detections, err = s.readRows(filepath.Join(dir, "det", "det.txt"))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
 	return s, s.readWarps(filepath.Join(dir, "gmc.txt"))
