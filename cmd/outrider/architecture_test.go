@@ -32,6 +32,7 @@ var rules = map[string][]string{
 	"streams/export":    {"pipeline", "streams/vpx"},
 	"streams/mqtt":      {"pipeline", "streams/mqtt"},
 	"streams/store":     {"pipeline", "streams/store"},
+	"streams/record":    {"pipeline", "streams/vpx", "streams/export", "streams/record"},
 	"streams/web":       {"pipeline", "streams/web"},
 	"cmd":               {"pipeline", "tracker", "calib", "models", "streams", "cmd"},
 }

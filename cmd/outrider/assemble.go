@@ -20,6 +20,7 @@ import (
 	"outrider/pipeline/overlay"
 	"outrider/streams/capture"
 	"outrider/streams/mqtt"
+	"outrider/streams/record"
 	"outrider/streams/store"
 	"outrider/streams/vpx"
 	"outrider/streams/web"
@@ -38,6 +39,7 @@ type service struct {
 	engine  pipeline.Engine
 	broker  *mqtt.Broker
 	store   *store.Store
+	record  *record.Recorder
 	mqtt    *mqtt.Publisher
 	rtc     *webrtc.Server
 	web     *web.Server
@@ -101,6 +103,15 @@ func (s *service) startSinks() error {
 		s.closers = append(s.closers, s.broker.Close)
 	}
 	s.sink(s.store)
+	s.record = &record.Recorder{
+		Dir: filepath.Join(dir, "media"), Retain: c.Store.Events.Retain.D(), MaxBytes: int64(c.Store.Events.MaxSize),
+		Options: s.recording, Log: s.Log,
+	}
+	if err := s.record.Initialize(); err != nil {
+		return err
+	}
+	s.closers = append(s.closers, s.record.Close)
+	s.sink(s.record)
 	if c.MQTT.URL.Reveal() != "off" {
 		s.mqtt = &mqtt.Publisher{
 			URL: c.MQTT.URL.Reveal(), Broker: s.broker, Prefix: c.MQTT.Prefix, Directory: &s.engine, Outbox: s.store,
@@ -140,6 +151,12 @@ func (s *service) startSinks() error {
 	s.closers = append(s.closers, s.web.Close)
 	s.sink(s.web)
 	return nil
+}
+
+// recording is what the configuration says of a camera's recordings.
+func (s *service) recording(camera string) record.Options {
+	c := s.Config.Cameras[camera].Record
+	return record.Options{Clips: c.Clips, Snapshots: c.Snapshots, Pre: c.Pre.D(), Post: c.Post.D()}
 }
 
 func (s *service) viewers(camera string) int {

@@ -62,9 +62,10 @@ type Store struct {
 	Events Events `yaml:"events"`
 }
 
-// Events says how long events are kept.
+// Events says how long events, their pictures and clips are kept.
 type Events struct {
-	Retain Duration `yaml:"retain"`
+	Retain  Duration `yaml:"retain"`
+	MaxSize Size     `yaml:"max_size"` // of all pictures and clips
 }
 
 // Model is the segmentation model.
@@ -107,6 +108,16 @@ type Camera struct {
 	RTSPTransport string   `yaml:"rtsp_transport"` // tcp, udp
 	Rotate        int      `yaml:"rotate"`         // degrees clockwise: 0, 90, 180, 270
 	Prompts       []Prompt `yaml:"prompts"`
+	Record        Record   `yaml:"record"`
+}
+
+// Record says what is kept of a camera's pictures: of the tracks of prompts, of zones and
+// lines, and of obstacles.
+type Record struct {
+	Clips     bool     `yaml:"clips"`     // video around the moments; costs an encoder
+	Snapshots bool     `yaml:"snapshots"` // the best picture of each track
+	Pre       Duration `yaml:"pre"`       // of a clip, before its first moment
+	Post      Duration `yaml:"post"`      // and after its last
 }
 
 // Prompt is something to follow from the start.
@@ -139,7 +150,7 @@ func Default() Config {
 		Web:     Web{Listen: "127.0.0.1:8080"},
 		WebRTC:  WebRTC{UDPPort: 8555, Codec: "vp8", Mode: "exact", ExactBudget: Duration(120 * time.Millisecond), Bitrate: 2500, MaxViewers: 32},
 		MQTT:    MQTT{URL: "embedded", Listen: "127.0.0.1:1883", Prefix: "outrider", HomeAssistant: true, Stats: Duration(time.Minute)},
-		Store:   Store{Events: Events{Retain: Duration(14 * 24 * time.Hour)}},
+		Store:   Store{Events: Events{Retain: Duration(14 * 24 * time.Hour), MaxSize: 10 << 30}},
 		Model:   Model{Name: "everything-nano", Input: 640, Confidence: 0.25, IoU: 0.7, MaxSegments: 100, Device: "auto"},
 		Text:    Text{Name: "clip-mini", Labels: []string{"person", "car", "bicycle", "truck", "bus", "dog"}},
 		Batch:   Batch{Max: 8, Wait: Duration(5 * time.Millisecond)},
@@ -149,5 +160,8 @@ func Default() Config {
 
 // DefaultCamera returns the values that a camera's missing keys mean.
 func DefaultCamera() Camera {
-	return Camera{ReadTimeout: Duration(5 * time.Second), RTSPTransport: "tcp"}
+	return Camera{
+		ReadTimeout: Duration(5 * time.Second), RTSPTransport: "tcp",
+		Record: Record{Snapshots: true, Pre: Duration(5 * time.Second), Post: Duration(5 * time.Second)},
+	}
 }

@@ -53,6 +53,9 @@ func TestFull(t *testing.T) {
 	if c.Store.Events.Retain.D() != 30*24*time.Hour {
 		t.Errorf("retain = %v", c.Store.Events.Retain)
 	}
+	if c.Store.Events.MaxSize != 3<<39 {
+		t.Errorf("max_size = %v", c.Store.Events.MaxSize)
+	}
 	if c.WebRTC.UDPPort != 0 || c.MQTT.HomeAssistant {
 		t.Errorf("zero and false must override the defaults: %+v %+v", c.WebRTC, c.MQTT)
 	}

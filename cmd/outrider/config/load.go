@@ -1,6 +1,7 @@
 package config
 
 import (
+	"encoding"
 	"errors"
 	"fmt"
 	"io"
@@ -107,9 +108,8 @@ func (l *loader) fail(n ast.Node, format string, args ...any) {
 }
 
 var (
-	durationType = reflect.TypeFor[Duration]()
-	secretType   = reflect.TypeFor[Secret]()
-	cameraType   = reflect.TypeFor[Camera]()
+	secretType = reflect.TypeFor[Secret]()
+	cameraType = reflect.TypeFor[Camera]()
 )
 
 func (l *loader) node(n ast.Node, v reflect.Value, path string, depth int) {
@@ -127,18 +127,15 @@ func (l *loader) node(n ast.Node, v reflect.Value, path string, depth int) {
 	case ast.NullType: // "key:" without a value keeps the default
 		return
 	}
+	if t, ok := v.Addr().Interface().(encoding.TextUnmarshaler); ok { // Duration, Size
+		if s, ok := l.scalar(n, path); ok {
+			if err := t.UnmarshalText([]byte(s)); err != nil {
+				l.fail(n, "%s: %v", path, err)
+			}
+		}
+		return
+	}
 	switch {
-	case v.Type() == durationType:
-		s, ok := l.scalar(n, path)
-		if !ok {
-			return
-		}
-		var d Duration
-		if err := d.UnmarshalText([]byte(s)); err != nil {
-			l.fail(n, "%s: %v", path, err)
-			return
-		}
-		v.SetInt(int64(d))
 	case v.Kind() == reflect.Struct:
 		l.mapping(n, path, func(key string, k, val ast.Node) {
 			f, known := field(v, key)

@@ -7,9 +7,16 @@ import (
 	"slices"
 	"sort"
 	"strings"
+	"time"
 )
 
 var cameraName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$`)
+
+// The video that a clip may have before and after its moments. What is before waits in memory.
+const (
+	maxRoll = Duration(time.Minute)
+	minPost = Duration(time.Second)
+)
 
 // Validate refuses values that could not work, naming the key. It opens nothing.
 func (c *Config) Validate() error {
@@ -62,6 +69,8 @@ func (c *Config) Validate() error {
 		return bad("model.threads", "%d, want 0 (automatic) to 1024", c.Model.Threads)
 	case c.Batch.Max < 1 || c.Batch.Max > 64:
 		return bad("batch.max", "%d, want 1 to 64", c.Batch.Max)
+	case c.Store.Events.MaxSize < 100<<20:
+		return bad("store.events.max_size", "%v, want 100MB or more", c.Store.Events.MaxSize)
 	case c.Capture.OpenTimeout <= 0:
 		return bad("capture.open_timeout", "%v, want more than 0", c.Capture.OpenTimeout)
 	}
@@ -95,6 +104,10 @@ func (c Camera) validate(key, name string, bad func(key, format string, args ...
 		return bad(key+".rtsp_transport", "%q, want tcp or udp", c.RTSPTransport)
 	case c.Rotate != 0 && c.Rotate != 90 && c.Rotate != 180 && c.Rotate != 270:
 		return bad(key+".rotate", "%d, want 0, 90, 180 or 270", c.Rotate)
+	case c.Record.Pre < 0 || c.Record.Pre > maxRoll:
+		return bad(key+".record.pre", "%v, want 0s to %v", c.Record.Pre, maxRoll)
+	case c.Record.Post < minPost || c.Record.Post > maxRoll:
+		return bad(key+".record.post", "%v, want %v to %v", c.Record.Post, minPost, maxRoll)
 	}
 	ids := map[string]bool{}
 	for i, p := range c.Prompts {

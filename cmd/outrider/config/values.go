@@ -62,3 +62,43 @@ func (d *Duration) UnmarshalText(b []byte) error {
 	*d = Duration(v)
 	return nil
 }
+
+// Size is a number of bytes that reads "10GB", "500MB" or "1TB": powers of 1024, as disks are
+// filled.
+type Size int64
+
+var units = []struct {
+	name  string
+	bytes int64
+}{{"TB", 1 << 40}, {"GB", 1 << 30}, {"MB", 1 << 20}, {"KB", 1 << 10}, {"B", 1}}
+
+// String writes the largest unit that leaves a whole number.
+func (s Size) String() string {
+	for _, u := range units {
+		if int64(s)%u.bytes == 0 && s != 0 {
+			return strconv.FormatInt(int64(s)/u.bytes, 10) + u.name
+		}
+	}
+	return "0B"
+}
+
+// MarshalText writes the form that UnmarshalText reads.
+func (s Size) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
+
+// UnmarshalText reads a number with its unit.
+func (s *Size) UnmarshalText(b []byte) error {
+	text := strings.ToUpper(strings.TrimSpace(string(b)))
+	for _, u := range units {
+		n, ok := strings.CutSuffix(text, u.name)
+		if !ok {
+			continue
+		}
+		v, err := strconv.ParseFloat(strings.TrimSpace(n), 64)
+		if err != nil || !(v >= 0) || v*float64(u.bytes) > 1<<60 {
+			break
+		}
+		*s = Size(v * float64(u.bytes))
+		return nil
+	}
+	return fmt.Errorf("%q is not a size: want 500MB, 10GB or 1TB", b)
+}
