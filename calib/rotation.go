@@ -55,3 +55,23 @@ func newAttitude(pitch, roll, yaw float64) (a attitude) {
 	a.byYaw = rz.times(rx).times(dy)
 	return a
 }
+
+// inverse is by cofactors; ok is false for a matrix without one.
+func (m mat3) inverse() (r mat3, ok bool) {
+	for i := range 3 {
+		for j := range 3 {
+			a, b, c, d := m[(j+1)%3][(i+1)%3], m[(j+1)%3][(i+2)%3], m[(j+2)%3][(i+1)%3], m[(j+2)%3][(i+2)%3]
+			r[i][j] = a*d - b*c
+		}
+	}
+	det := m[0][0]*r[0][0] + m[0][1]*r[1][0] + m[0][2]*r[2][0]
+	if det == 0 || !finite(1/det) {
+		return r, false
+	}
+	for i := range 3 {
+		for j := range 3 {
+			r[i][j] /= det
+		}
+	}
+	return r, true
+}

@@ -81,7 +81,7 @@ func kittiNumbers(s string, want int) ([]float64, error) {
 func writeKITTI(b *bytes.Buffer, c Calibration) error {
 	in := c.Intrinsics
 	if in.D != [8]float64{} || in.Model == calib.Equidistant {
-		return errors.New("KITTI's files are for rectified pictures and have no distortion; choose another format")
+		return errors.New("these files are for rectified pictures and have no distortion; choose another format")
 	}
 	k := k3(in)
 	p := []float64{k[0], 0, k[2], 0, 0, k[4], k[5], 0, 0, 0, 1, 0}

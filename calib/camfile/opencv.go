@@ -270,9 +270,9 @@ func writeKalibr(b *bytes.Buffer, c Calibration) error {
 	case in.Model == calib.Equidistant:
 		model = "equidistant"
 	case in.Model == calib.Rational:
-		return errors.New("Kalibr has no rational distortion; choose another format")
+		return errors.New("a camchain has no rational distortion; choose another format")
 	case in.D[4] != 0:
-		return errors.New("Kalibr's radtan has no k3; choose another format")
+		return errors.New("radtan has no k3; choose another format")
 	}
 	k := k3(in)
 	fmt.Fprintf(b, "cam0:\n  camera_model: pinhole\n  distortion_coeffs: [%s]\n  distortion_model: %s\n", list(in.D[:4]), model)
