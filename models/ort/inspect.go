@@ -18,6 +18,18 @@ type TensorInfo struct {
 	Shape []int64
 }
 
+// check refuses shapes that no memory holds.
+func (t TensorInfo) check() error {
+	n := int64(1)
+	for _, d := range t.Shape {
+		if d = max(d, 1); n > maxElements/d {
+			return fmt.Errorf("%q has shape %s: more than %d elements", t.Name, FormatShape(t.Shape), int64(maxElements))
+		}
+		n *= d
+	}
+	return nil
+}
+
 // String is like `images float32 [?, 3, 640, 640]`.
 func (t TensorInfo) String() string {
 	s := t.Name + " " + t.Type + " " + FormatShape(t.Shape)
@@ -67,8 +79,9 @@ func Find(list []TensorInfo, name string) (TensorInfo, bool) {
 
 // Inspect reads the description out of an ONNX model and refuses what cannot be one: an empty
 // file, text or a web page, a truncated file, weights in other files (they could name any
-// file of the machine), sizes that no memory holds. It runs nothing; passing it does not
-// prove that ONNX Runtime will load the model.
+// file of the machine, or with ONNX Runtime's own mark any address of its memory), compiled
+// engines, sizes that no memory holds. It runs nothing; passing it does not prove that ONNX
+// Runtime will load the model.
 func Inspect(model []byte) (*Info, error) {
 	info, err := inspect(model)
 	if err != nil {
@@ -148,8 +161,11 @@ func (w *walker) model(f field) error {
 		return w.property(f.bytes)
 	case f.num == 25 && f.wire == wireBytes:
 		return each(f.bytes, func(f field) error { // a function: its nodes may hold tensors
-			if f.num == 7 && f.wire == wireBytes {
+			switch {
+			case f.num == 7 && f.wire == wireBytes:
 				return w.node(f.bytes, 1)
+			case f.num == 11 && f.wire == wireBytes: // an attribute's default
+				return w.attribute(f.bytes, 1)
 			}
 			return nil
 		})
@@ -210,18 +226,15 @@ func (w *walker) graph(b []byte, depth int) error {
 			}
 			return err
 		case 15:
-			return each(f.bytes, func(f field) error { // sparse: values and indices
-				if (f.num == 1 || f.num == 2) && f.wire == wireBytes {
-					_, err := w.tensor(f.bytes)
-					return err
-				}
-				return nil
-			})
+			return w.sparse(f.bytes)
 		case 11, 12:
 			if depth > 0 {
 				return nil
 			}
 			t, err := valueInfo(f.bytes)
+			if err == nil {
+				err = t.check()
+			}
 			if f.num == 11 {
 				w.info.Inputs = append(w.info.Inputs, t)
 			} else {
@@ -235,22 +248,42 @@ func (w *walker) graph(b []byte, depth int) error {
 
 func (w *walker) node(b []byte, depth int) error {
 	return each(b, func(f field) error {
-		if f.num != 5 || f.wire != wireBytes {
+		switch {
+		case f.num == 4 && f.wire == wireBytes && string(f.bytes) == "EPContext":
+			return errors.New("the model is a compiled engine of one device, which may name other files: take the model that it was compiled from")
+		case f.num == 5 && f.wire == wireBytes:
+			return w.attribute(f.bytes, depth)
+		}
+		return nil
+	})
+}
+
+func (w *walker) attribute(b []byte, depth int) error {
+	return each(b, func(f field) error {
+		if f.wire != wireBytes {
 			return nil
 		}
-		return each(f.bytes, func(f field) error { // an attribute
-			if f.wire != wireBytes {
-				return nil
-			}
-			switch f.num {
-			case 5, 10:
-				_, err := w.tensor(f.bytes)
-				return err
-			case 6, 11:
-				return w.graph(f.bytes, depth+1)
-			}
-			return nil
-		})
+		switch f.num {
+		case 5, 10:
+			_, err := w.tensor(f.bytes)
+			return err
+		case 6, 11:
+			return w.graph(f.bytes, depth+1)
+		case 22, 23:
+			return w.sparse(f.bytes)
+		}
+		return nil
+	})
+}
+
+// sparse checks a sparse tensor: values and indices.
+func (w *walker) sparse(b []byte) error {
+	return each(b, func(f field) error {
+		if (f.num == 1 || f.num == 2) && f.wire == wireBytes {
+			_, err := w.tensor(f.bytes)
+			return err
+		}
+		return nil
 	})
 }
 

@@ -1,7 +1,9 @@
 package ort_test
 
 import (
+	"crypto/sha256"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -215,6 +217,11 @@ func TestOpenRefuses(t *testing.T) {
 		"no graph":         {[]byte{0x08, 0x08}, ort.Options{}, "no graph"},
 		"external data":    {testModel(t, "external"), ort.Options{}, `weight "w" lies in another file`},
 		"nested external":  {testModel(t, "nested"), ort.Options{}, `weight "w" lies in another file`},
+		"memory address":   {testModel(t, "memory"), ort.Options{}, `weight "w" lies in another file`},
+		"sparse external":  {testModel(t, "sparse"), ort.Options{}, `weight "w" lies in another file`},
+		"in a function":    {testModel(t, "function"), ort.Options{}, `weight "w" lies in another file`},
+		"compiled engine":  {testModel(t, "engine"), ort.Options{}, "compiled engine"},
+		"huge input":       {testModel(t, "shape"), ort.Options{}, `"x" has shape [1073741824, 1073741824]`},
 		"huge weight":      {testModel(t, "huge"), ort.Options{}, "claims more than"},
 		"unknown operator": {testModel(t, "unknown"), ort.Options{}, "Frobnicate"},
 		"unknown device":   {affine, ort.Options{Device: "gpu"}, `device "gpu": want auto`},
@@ -251,6 +258,47 @@ func TestOpenFileRefuses(t *testing.T) {
 		if _, err := ort.OpenFile(path, ort.Options{}); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: got %v, want %q in it", path, err, want)
 		}
+	}
+}
+
+// A pin binds a file to its content.
+func TestPin(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "model.onnx")
+	model := testModel(t, "affine")
+	if err := os.WriteFile(path, model, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if pin, err := ort.Pin(path); err != nil || pin != "" {
+		t.Errorf("a pin out of nothing: %q, %v", pin, err)
+	}
+	sum := fmt.Sprintf("%x", sha256.Sum256(model))
+	if err := ort.WritePin(path, sum); err != nil {
+		t.Fatal(err)
+	}
+	if pin, err := ort.Pin(path); err != nil || pin != sum {
+		t.Errorf("pin %q, %v", pin, err)
+	}
+	if line, err := os.ReadFile(path + ort.PinSuffix); err != nil || string(line) != sum+"  model.onnx\n" {
+		t.Errorf("%q is not what sha256sum -c reads (%v)", line, err)
+	}
+	if _, err := ort.ReadFile(path); err != nil {
+		t.Error(err)
+	}
+	model[len(model)-1] ^= 1
+	if err := os.WriteFile(path, model, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := ort.ReadFile(path); err == nil || !strings.Contains(err.Error(), "model.onnx.sha256 says "+sum) {
+		t.Errorf("a changed file was read: %v", err)
+	}
+	if err := ort.WritePin(path, "abc"); err == nil {
+		t.Error("half a checksum was written")
+	}
+	if err := os.WriteFile(path+ort.PinSuffix, []byte("abc  model.onnx"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := ort.ReadFile(path); err == nil || !strings.Contains(err.Error(), "is damaged") {
+		t.Errorf("a damaged pin was passed over: %v", err)
 	}
 }
 

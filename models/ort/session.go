@@ -1,9 +1,12 @@
 package ort
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -32,8 +35,8 @@ type Session struct {
 // buffer can have.
 const MaxModelBytes = 2<<30 - 1
 
-// ReadFile reads a model file for Open. It fails on directories, on devices and on files
-// above MaxModelBytes.
+// ReadFile reads a model file for Open. It fails on directories, on devices, on files above
+// MaxModelBytes, and on a file that is not what its pin says.
 func ReadFile(path string) ([]byte, error) {
 	st, err := os.Stat(path)
 	switch {
@@ -44,9 +47,18 @@ func ReadFile(path string) ([]byte, error) {
 	case st.Size() > MaxModelBytes:
 		return nil, fmt.Errorf("open model %s: %d bytes, at most %d are taken", path, st.Size(), MaxModelBytes)
 	}
+	pin, err := Pin(path)
+	if err != nil {
+		return nil, fmt.Errorf("open model: %w", err)
+	}
 	b, err := os.ReadFile(path)
 	if err != nil {
 		return nil, fmt.Errorf("open model: %w", err)
+	}
+	if pin != "" {
+		if sum := sha256.Sum256(b); hex.EncodeToString(sum[:]) != pin {
+			return nil, fmt.Errorf("open model %s: SHA-256 is %x, but %s says %s: the file was changed; get it again, or delete the pin if you changed it yourself", path, sum, filepath.Base(path)+PinSuffix, pin)
+		}
 	}
 	return b, nil
 }

@@ -37,6 +37,32 @@ w.data_location = T.EXTERNAL
 w.external_data.add(key="location", value="../../../../etc/hostname")
 save("external", [h.make_node("Add", ["x", "w"], ["y"])], [value("x", [4])], [value("y", [4])], [w])
 
+# memory: the mark by which ONNX Runtime takes a location for an address of its own memory.
+m = nh.from_array(np.zeros(4, np.float32), "w")
+m.ClearField("raw_data")
+m.data_location = T.EXTERNAL
+for k, v in (("location", "*/_ORT_MEM_ADDR_/*"), ("offset", "4096"), ("length", "16")):
+    m.external_data.add(key=k, value=v)
+save("memory", [h.make_node("Add", ["x", "w"], ["y"])], [value("x", [4])], [value("y", [4])], [m])
+
+# sparse: a constant of which the values lie in another file.
+sp = h.make_sparse_tensor(w, nh.from_array(np.arange(4), "i"), [4])
+sp.values.dims[:] = [4]
+save("sparse", [h.make_node("Constant", [], ["c"], sparse_value=sp), h.make_node("Add", ["x", "c"], ["y"])],
+     [value("x", [4])], [value("y", [4])])
+
+# function: a function whose attribute's default lies in another file.
+fn = h.make_function("local", "F", ["x"], ["y"], [h.make_node("Identity", ["x"], ["y"])], [h.make_opsetid("", 17)],
+                     attribute_protos=[h.make_attribute("v", w)])
+save("function", [h.make_node("F", ["x"], ["y"], domain="local")], [value("x", [4])], [value("y", [4])], functions=[fn])
+
+# engine: a node that names the file of a compiled engine.
+save("engine", [h.make_node("EPContext", ["x"], ["y"], domain="com.microsoft", embed_mode=0, ep_cache_context="../../engine")],
+     [value("x", [4])], [value("y", [4])])
+
+# shape: an input of 2^60 elements.
+save("shape", [h.make_node("Relu", ["x"], ["y"])], [value("x", [1 << 30, 1 << 30])], [value("y", None)])
+
 # nested: the same within a constant of the branch of an If.
 branch = h.make_graph([h.make_node("Constant", [], ["y"], value=w)], "branch", [], [value("y", [4])])
 save("nested", [h.make_node("If", ["x"], ["y"], then_branch=branch, else_branch=branch)],
