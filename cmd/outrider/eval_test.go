@@ -1,13 +1,19 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"encoding/xml"
 	"fmt"
+	"image"
+	"image/color"
+	"image/draw"
+	"image/png"
 	"io"
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -144,6 +150,137 @@ func TestEvalTrackRefuses(t *testing.T) {
 				t.Errorf("exit %d, want %d; stdout %q, stderr %q, want %q in it", code, c.code, stdout, stderr, c.want)
 			}
 		})
+	}
+}
+
+// movie writes a video in which object 1 and, with two, object 2 move over a dark ground.
+func movie(t *testing.T, dir string, frames int, two bool) {
+	t.Helper()
+	const w, h = 160, 120
+	save := func(path string, img image.Image) {
+		var b bytes.Buffer
+		if err := png.Encode(&b, img); err != nil {
+			t.Fatal(err)
+		}
+		write(t, path, b.String())
+	}
+	for i := range frames {
+		picture := image.NewRGBA(image.Rect(0, 0, w, h))
+		draw.Draw(picture, picture.Bounds(), image.NewUniform(color.RGBA{40, 60, 40, 255}), image.Point{}, draw.Src)
+		var truth draw.Image = image.NewGray(picture.Bounds())
+		ids := []color.Color{color.Gray{255}}
+		if two {
+			ids = []color.Color{color.RGBA{1, 0, 0, 255}, color.RGBA{2, 0, 0, 255}}
+			truth = image.NewPaletted(picture.Bounds(), color.Palette{color.Black, ids[0], ids[1]})
+		}
+		for k, id := range ids {
+			r := image.Rect(10+3*i, 12+60*k, 50+3*i, 52+60*k)
+			draw.Draw(picture, r, image.NewUniform(color.RGBA{220, uint8(200 * k), 30, 255}), image.Point{}, draw.Src)
+			draw.Draw(truth, r, image.NewUniform(id), image.Point{}, draw.Src)
+		}
+		save(filepath.Join(dir, "images", fmt.Sprintf("%05d.png", i)), picture)
+		save(filepath.Join(dir, "masks", fmt.Sprintf("%05d.png", i)), truth)
+	}
+}
+
+func TestEvalVOS(t *testing.T) {
+	dir := t.TempDir()
+	movie(t, filepath.Join(dir, "one"), 20, false)
+	movie(t, filepath.Join(dir, "two"), 20, true)
+	code, stdout, stderr := outrider(t, t.Context(), "eval", "vos", "--data", dir, "--segmenter", "perfect", "--draws", "1", "--json", "-")
+	if code != exitDone {
+		t.Fatalf("exit %d\n%s", code, stderr)
+	}
+	rep := decodeJSON[vosReport](t, stdout)
+	if len(rep.Objects) != 6 || len(rep.Means) != 2 || rep.Untaken != 0 || len(rep.Skipped) != 0 {
+		t.Fatalf("%d objects, %d means, %d untaken, skipped %v", len(rep.Objects), len(rep.Means), rep.Untaken, rep.Skipped)
+	}
+	for _, o := range rep.Objects {
+		if o.Loss > 6 || o.Got.J < 75 || o.Got.JF < 80 || o.Jumps != 0 || len(o.Frames) != 20 {
+			t.Errorf("%s %s %d by %s: %+v, loss %.1f, %d jumps", o.Segmenter, o.Video, o.Object, o.Start, o.Got, o.Loss, o.Jumps)
+		}
+	}
+	// The model too, on few frames, as a table.
+	code, stdout, stderr = outrider(t, t.Context(), "eval", "vos", "--data", filepath.Join(dir, "one"), "--segmenter", "model", "--start", "point", "--frames", "4", "--input", "128")
+	if code != exitDone || !strings.Contains(stdout, "oracle") || strings.Count(stdout, "model") != 2 {
+		t.Errorf("exit %d\n%s%s", code, stdout, stderr)
+	}
+}
+
+func TestEvalVOSRefuses(t *testing.T) {
+	empty, short, blank := t.TempDir(), t.TempDir(), t.TempDir()
+	movie(t, short, 4, false)
+	if err := os.Remove(filepath.Join(short, "masks", "00003.png")); err != nil {
+		t.Fatal(err)
+	}
+	movie(t, blank, 4, false)
+	var none bytes.Buffer
+	if err := png.Encode(&none, image.NewGray(image.Rect(0, 0, 160, 120))); err != nil {
+		t.Fatal(err)
+	}
+	write(t, filepath.Join(blank, "masks", "00000.png"), none.String())
+	other := t.TempDir()
+	movie(t, other, 4, false)
+	write(t, filepath.Join(other, "masks", "00001.png"), "no picture")
+	for name, c := range map[string]struct {
+		args []string
+		code int
+		want string
+	}{
+		"no data":       {nil, exitUsage, "--data is required"},
+		"nothing there": {[]string{"--data", empty}, exitFailed, "VIDEO/images/00000.jpg"},
+		"no mask":       {[]string{"--data", short}, exitFailed, "4 pictures in"},
+		"blank":         {[]string{"--data", blank}, exitFailed, "frame 0 shows no object"},
+		"no picture":    {[]string{"--data", other}, exitFailed, "00001.png"},
+		"segmenter":     {[]string{"--data", empty, "--segmenter", "best"}, exitUsage, "want model, perfect or both"},
+		"frames":        {[]string{"--data", empty, "--frames", "2"}, exitUsage, "want 3 or more"},
+		"only":          {[]string{"--data", short, "--only", "x"}, exitFailed, "4 pictures in"},
+		"unknown video": {[]string{"--data", blank, "--only", "x"}, exitUsage, "no such video"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			code, stdout, stderr := outrider(t, t.Context(), append([]string{"eval", "vos", "--segmenter", "perfect", "--input", "128"}, c.args...)...)
+			if code != c.code || !strings.Contains(stderr, c.want) || stdout != "" {
+				t.Errorf("exit %d, want %d; stdout %q, stderr %q, want %q in it", code, c.code, stdout, stderr, c.want)
+			}
+		})
+	}
+}
+
+func TestJumps(t *testing.T) {
+	at := func(n int, state string, on float64) []vosAt {
+		return slices.Repeat([]vosAt{{State: state, On: on}}, n)
+	}
+	for name, c := range map[string]struct {
+		frames []vosAt
+		want   int
+	}{
+		"on its object":       {at(40, "seen", .9), 0},
+		"short":               {slices.Concat(at(7, "seen", 0), at(1, "seen", .5), at(7, "seen", 0)), 0},
+		"lasts":               {slices.Concat(at(5, "seen", .9), at(30, "seen", .05)), 1},
+		"twice":               {slices.Concat(at(8, "seen", 0), at(1, "seen", 1), at(8, "seen", 0)), 2},
+		"lost between":        {slices.Concat(at(4, "seen", 0), at(9, "searching", 0), at(4, "seen", 0)), 1},
+		"a prediction is off": {at(40, "predicted", 0), 0},
+	} {
+		if got := jumps(c.frames); got != c.want {
+			t.Errorf("%s: %d jumps, want %d", name, got, c.want)
+		}
+	}
+}
+
+// TestEvalVOSOnDAVIS holds a floor on real videos with segments that are not to blame.
+func TestEvalVOSOnDAVIS(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes seconds")
+	}
+	code, stdout, stderr := outrider(t, t.Context(), "eval", "vos", "--data", shared(t, "vos"), "--segmenter", "perfect", "--only", "blackswan,libby,drift-chicane", "--draws", "1", "--input", "128", "--json", "-")
+	if code != exitDone {
+		t.Fatalf("exit %d\n%s", code, stderr)
+	}
+	for _, m := range decodeJSON[vosReport](t, stdout).Means {
+		t.Logf("%s: J&F %.1f, oracle %.1f, loss %.1f", m.Start, m.Got.JF, m.Oracle.JF, m.Loss)
+		if m.Loss > 6 || m.Jumps != 0 {
+			t.Errorf("start %s: loss %.1f, %d jumps, want at most 6 and none", m.Start, m.Loss, m.Jumps)
+		}
 	}
 }
 
