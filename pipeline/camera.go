@@ -17,6 +17,7 @@ type Camera struct {
 	Source  Source
 	Stages  []Stage // run in order on every result
 	Prompts Prompts // the stage that holds the prompts, nil when there is none
+	Places  Places  // the stage that holds the zones and lines, nil when there is none
 
 	// Live: the newest frame wins. Else back pressure, nothing lost, and capture times follow
 	// media time.

@@ -149,6 +149,18 @@ func (e *Engine) Prompts(name string) (Prompts, error) {
 	return c.Camera.Prompts, nil
 }
 
+// Places returns the camera's zones and lines.
+func (e *Engine) Places(name string) (Places, error) {
+	c, err := e.camera(name)
+	if err != nil {
+		return nil, err
+	}
+	if c.Camera.Places == nil {
+		return nil, fmt.Errorf("camera %q has no zones and lines", name)
+	}
+	return c.Camera.Places, nil
+}
+
 // ResultLatency returns the capture-to-result histogram of a camera.
 func (e *Engine) ResultLatency(name string) (*Latency, error) {
 	c, err := e.camera(name)

@@ -5,13 +5,26 @@ import "time"
 // EventKind names what happened.
 type EventKind string
 
-// The events of a track's life. Zone, line and obstacle events add kinds of their own.
+// The events of a track's life.
 const (
 	EventStarted EventKind = "started" // confirmed: the id is new
 	EventUpdated EventKind = "updated" // something a subscriber cares about changed
 	EventLost    EventKind = "lost"
 	EventResumed EventKind = "resumed"
 	EventEnded   EventKind = "ended"
+)
+
+// The events of zones and lines, and of what rests and moves.
+const (
+	EventZoneEnter   EventKind = "zone_enter"   // Data "appeared": first seen inside
+	EventZoneLeave   EventKind = "zone_leave"   // Data "dwell_s", "vanished": last seen inside
+	EventLoitering   EventKind = "loitering"    // Data "dwell_s"; once a stay
+	EventTrip        EventKind = "trip"         // Data "from", "seconds"
+	EventLineCrossed EventKind = "line_crossed" // Data "direction", "crossed_at", "point"
+	EventLeftBehind  EventKind = "left_behind"  // Data "owner", "rests_s"
+	EventRemoved     EventKind = "removed"      // Data "rested_s"
+	EventStationary  EventKind = "stationary"
+	EventMoving      EventKind = "moving"
 )
 
 // EndReason says why a track ended.
@@ -27,7 +40,9 @@ const (
 
 // Event is something that happened on a camera at the time of one frame. ID is unique and
 // sorts by time; consumers drop what they have seen. Events of one track are in order:
-// started once, then updated, lost and resumed in any number, ended once.
+// started once, then updated, lost and resumed in any number, ended once. Events of zones and
+// lines lie between; zone_leave and removed of an object that was not seen to go come after
+// the end of its track.
 type Event struct {
 	ID     string         `json:"id"`
 	Camera string         `json:"camera"`
@@ -36,5 +51,7 @@ type Event struct {
 	Seq    uint64         `json:"seq"`  // frame
 	Track  Track          `json:"track"`
 	Reason EndReason      `json:"reason,omitempty"`
+	Zone   string         `json:"zone,omitempty"`
+	Line   string         `json:"line,omitempty"`
 	Data   map[string]any `json:"data,omitempty"`
 }

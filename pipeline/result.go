@@ -17,6 +17,7 @@ type Result struct {
 	Tracks    []Track // confirmed and lost tracks, ids ascending; ended ones appear in Events only
 	Obstacles []Obstacle
 	Events    []Event
+	Counts    *Counts // of the camera's zones and lines, nil when it has none
 	Times     Times
 
 	seg   *Segmentation
@@ -98,7 +99,7 @@ func (p *ResultPool) put(r *Result) {
 	clear(r.Tracks)
 	clear(r.Events)
 	r.Tracks, r.Obstacles, r.Events = r.Tracks[:0], r.Obstacles[:0], r.Events[:0]
-	r.Frame, r.seg, r.Segments, r.Drivable = nil, nil, nil, nil
+	r.Frame, r.seg, r.Segments, r.Drivable, r.Counts = nil, nil, nil, nil, nil
 	r.masks.reset()
 	p.free.put(r)
 }

@@ -33,6 +33,9 @@ type Track struct {
 	Segment    int        `json:"-"`                    // index into Result.Segments when observed, else -1
 	Parent     uint64     `json:"parent,omitempty"`     // the track that this one is a part of
 	Stuff      bool       `json:"stuff,omitempty"`      // background such as road or sky: no events
+	Stationary bool       `json:"stationary,omitempty"` // at rest for some seconds
+	Zones      uint64     `json:"-"`                    // bit i: counted inside Result.Counts.Zones[i]
+	Speed      Speed      `json:"speed,omitzero"`       // over the ground, on a calibrated camera
 	Epoch      uint32     `json:"epoch"`
 	Hits       int        `json:"hits"`
 	FirstSeen  time.Time  `json:"first_seen"`
@@ -41,3 +44,10 @@ type Track struct {
 
 // Age is how long the track has been known at time t.
 func (t *Track) Age(now time.Time) time.Duration { return now.Sub(t.FirstSeen) }
+
+// Speed is the motion of an object over the ground. The zero Speed is unknown.
+type Speed struct {
+	MPS     float64 `json:"mps"`       // metres a second
+	Error   float64 `json:"error_mps"` // half of the 95 % interval
+	Heading float64 `json:"heading"`   // degrees on the ground plane, clockwise from its y axis, 0 to 360
+}
