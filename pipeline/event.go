@@ -55,3 +55,16 @@ type Event struct {
 	Line   string         `json:"line,omitempty"`
 	Data   map[string]any `json:"data,omitempty"`
 }
+
+// Review is what people have said about an event.
+type Review struct {
+	Reviewed bool   `json:"reviewed"`       // somebody has seen it
+	Flagged  bool   `json:"flagged"`        // it is worth coming back to
+	Note     string `json:"note,omitempty"` // in their words
+}
+
+// ReviewedEvent is an event of the past with its review.
+type ReviewedEvent struct {
+	Event
+	Review
+}

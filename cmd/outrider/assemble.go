@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -15,6 +17,7 @@ import (
 	"gocv.io/x/gocv"
 
 	"outrider/cmd/outrider/config"
+	"outrider/models"
 	"outrider/models/ort"
 	"outrider/pipeline"
 	"outrider/pipeline/overlay"
@@ -32,17 +35,28 @@ import (
 // service is the whole program as `outrider run` runs it: models, broker, store, sinks,
 // engine, cameras, started in this order and stopped in reverse.
 type service struct {
-	Config config.Config
-	Log    *slog.Logger
+	Config config.Config // as of the start; later ones by config
+	File   string        // the configuration file, "" when there is none
+	// Overlay lays the command line's flags over a configuration file that is read anew.
+	Overlay func(config.Config) config.Config
+	Log     *slog.Logger
 
-	models  modelSet
-	engine  pipeline.Engine
-	broker  *mqtt.Broker
-	store   *store.Store
-	record  *record.Recorder
-	mqtt    *mqtt.Publisher
-	rtc     *webrtc.Server
-	web     *web.Server
+	models modelSet
+	engine pipeline.Engine
+	broker *mqtt.Broker
+	store  *store.Store
+	record *record.Recorder
+	mqtt   *mqtt.Publisher
+	rtc    *webrtc.Server
+	web    *web.Server
+	setup  *setup
+	ctx    context.Context // ends when the service is closed
+
+	current  sync.Mutex // guards conf
+	conf     config.Config
+	adopting sync.Mutex // one adoption at a time
+	chains   map[string]*chain
+
 	closers []func() error // in the order of starting
 	asking  sync.WaitGroup // prompts of the configuration that wait for their answer
 	stop    context.CancelFunc
@@ -53,6 +67,11 @@ type service struct {
 // Initialize starts everything. On an error, Close undoes what was started.
 func (s *service) Initialize(ctx context.Context) error {
 	ctx, s.stop = context.WithCancel(ctx)
+	s.ctx, s.conf, s.chains = ctx, s.Config, map[string]*chain{}
+	if s.Overlay == nil {
+		s.Overlay = func(c config.Config) config.Config { return c }
+	}
+	s.setup = &setup{service: s, file: s.File, overlay: s.Overlay}
 	s.models = modelSet{Model: s.Config.Model, Text: s.Config.Text}
 	if err := s.models.Initialize(); err != nil {
 		return err
@@ -72,7 +91,7 @@ func (s *service) Initialize(ctx context.Context) error {
 	}
 	s.closers = append(s.closers, s.engine.Close)
 	for _, name := range sortedNames(s.Config.Cameras) {
-		if err := s.addCamera(ctx, name, s.Config.Cameras[name]); err != nil {
+		if err := s.addCamera(name, s.Config.Cameras[name], nil); err != nil {
 			return err
 		}
 	}
@@ -143,7 +162,7 @@ func (s *service) startSinks() error {
 	s.sink(metrics)
 	s.web = &web.Server{
 		Listen: c.Web.Listen, Hosts: c.Web.Hosts, Directory: &s.engine, WHEP: s.rtc, Events: pastEvents{s.store},
-		Registry: metrics.Registry, Build: build, Log: s.Log,
+		Recordings: recordings{s.record}, Setup: s.setup, Models: s.catalogue, Registry: metrics.Registry, Build: build, Log: s.Log,
 	}
 	if err := s.web.Initialize(); err != nil {
 		return err
@@ -155,7 +174,7 @@ func (s *service) startSinks() error {
 
 // recording is what the configuration says of a camera's recordings.
 func (s *service) recording(camera string) record.Options {
-	c := s.Config.Cameras[camera].Record
+	c := s.config().Cameras[camera].Record
 	return record.Options{Clips: c.Clips, Snapshots: c.Snapshots, Pre: c.Pre.D(), Post: c.Post.D()}
 }
 
@@ -169,12 +188,19 @@ func (s *service) viewers(camera string) int {
 	return n
 }
 
-func (s *service) addCamera(ctx context.Context, name string, c config.Camera) error {
-	demo := c.Loop
-	src, err := capture.Open(c.Source.Reveal(), capture.Options{
+// open makes the source of a camera; nothing is opened yet.
+func (s *service) open(c config.Camera) (*capture.Source, error) {
+	return capture.Open(c.Source.Reveal(), capture.Options{
 		Loop: c.Loop, Paced: true, Rotate: c.Rotate, OpenTimeout: s.Config.Capture.OpenTimeout.D(),
 		ReadTimeout: c.ReadTimeout.D(), Transport: c.RTSPTransport, Isolation: capture.Isolation(s.Config.Capture.Isolation),
 	})
+}
+
+// addCamera starts a camera with the prompts of its configuration and, when it is started
+// anew, with those that it had.
+func (s *service) addCamera(name string, c config.Camera, had []pipeline.PromptStatus) error {
+	demo := c.Loop
+	src, err := s.open(c)
 	if err != nil {
 		return &usageError{fmt.Errorf("camera %q: %w", name, err)}
 	}
@@ -189,14 +215,88 @@ func (s *service) addCamera(ctx context.Context, name string, c config.Camera) e
 	if err := s.engine.AddCamera(cam); err != nil {
 		return err
 	}
+	s.chains[name] = chain
+	prompts := make([]pipeline.Prompt, 0, len(c.Prompts)+len(had))
 	for _, p := range c.Prompts {
+		prompts = append(prompts, p.Pipeline())
+	}
+	for i := range had {
+		if p := had[i].Prompt; !slices.ContainsFunc(prompts, func(q pipeline.Prompt) bool { return q.ID == p.ID }) {
+			p.At = nil // of the stream before
+			prompts = append(prompts, p)
+		}
+	}
+	for _, p := range prompts {
 		s.asking.Go(func() {
-			if _, err := chain.prompts.Create(ctx, p.Pipeline()); err != nil && ctx.Err() == nil {
-				s.Log.Error("prompt of the configuration refused", "camera", name, "prompt", p.ID, "error", err)
+			if _, err := chain.prompts.Create(s.ctx, p); err != nil && s.ctx.Err() == nil {
+				s.Log.Error("prompt refused", "camera", name, "prompt", p.ID, "error", err)
 			}
 		})
 	}
 	return nil
+}
+
+// config is the configuration as of now.
+func (s *service) config() config.Config {
+	s.current.Lock()
+	defer s.current.Unlock()
+	return s.conf
+}
+
+// adopt brings the running cameras in line with a configuration that is valid: what is the
+// same in both runs on. A camera whose source cannot be understood is an error, and nothing
+// is changed. All other keys count from the next start.
+func (s *service) adopt(next config.Config) error {
+	s.adopting.Lock()
+	defer s.adopting.Unlock()
+	if s.ctx.Err() != nil {
+		return errors.New("outrider is stopping")
+	}
+	now := s.config()
+	changes := compare(now, next)
+	started := append(slices.Clone(changes.Added), changes.Restarts...)
+	for _, name := range started {
+		if _, err := s.open(next.Cameras[name]); err != nil {
+			return fmt.Errorf("camera %q: %w", name, err)
+		}
+	}
+	had := map[string][]pipeline.PromptStatus{}
+	for _, name := range append(slices.Clone(changes.Removed), changes.Restarts...) {
+		if c := s.chains[name]; c != nil {
+			had[name] = c.prompts.List()
+		}
+		// Prompts of the old configuration go with it.
+		for _, p := range now.Cameras[name].Prompts {
+			had[name] = slices.DeleteFunc(had[name], func(h pipeline.PromptStatus) bool { return h.ID == p.ID })
+		}
+		if err := s.engine.RemoveCamera(name); err != nil {
+			return err
+		}
+		delete(s.chains, name)
+	}
+	s.current.Lock()
+	s.conf = next
+	s.current.Unlock()
+	var errs []error
+	for _, name := range started {
+		errs = append(errs, s.addCamera(name, next.Cameras[name], had[name]))
+	}
+	if len(changes.Later) > 0 {
+		s.Log.Info("these keys count from the next start", "keys", strings.Join(changes.Later, ", "))
+	}
+	return errors.Join(errs...)
+}
+
+// catalogue lists the models for the API.
+func (s *service) catalogue() []web.Model {
+	var out []web.Model
+	for _, e := range models.Catalogue() {
+		out = append(out, web.Model{
+			Name: e.Name, Task: string(e.Task), Description: e.Description, Licence: e.Licence, Size: e.Size(), Input: e.Input,
+			Installed: e.Embedded, Active: e.Name == s.models.Name() || e.Name == s.Config.Text.Name,
+		})
+	}
+	return out
 }
 
 // Engine is the engine, for figures.
@@ -278,16 +378,88 @@ type pastEvents struct{ *store.Store }
 
 // Query answers a page of events.
 func (p pastEvents) Query(ctx context.Context, q web.EventQuery) (web.EventPage, error) {
-	f := store.Filter{Camera: q.Camera, Kind: pipeline.EventKind(q.Kind), Label: q.Label, From: q.From, To: q.To, Cursor: q.Cursor, Limit: q.Limit}
+	f := filterOf(q)
 	if q.After != "" {
 		cursor, err := p.CursorAfter(ctx, q.After)
 		if err != nil {
-			return web.EventPage{}, err
+			return web.EventPage{}, eventError(err)
 		}
 		f.Cursor, f.OldestFirst = cursor, true
 	}
 	page, err := p.Events(ctx, f)
-	return web.EventPage{Events: page.Events, Next: page.Next}, err
+	return web.EventPage(page), eventError(err)
+}
+
+// Event answers one event.
+func (p pastEvents) Event(ctx context.Context, id string) (pipeline.ReviewedEvent, error) {
+	e, err := p.Store.Event(ctx, id)
+	return e, eventError(err)
+}
+
+// SetReview keeps what is said about an event.
+func (p pastEvents) SetReview(ctx context.Context, id string, r pipeline.Review) error {
+	return eventError(p.Store.SetReview(ctx, id, r))
+}
+
+// Summary counts events.
+func (p pastEvents) Summary(ctx context.Context, q web.EventQuery, step time.Duration) ([]web.EventCount, error) {
+	list, err := p.Store.Summary(ctx, filterOf(q), step)
+	out := make([]web.EventCount, 0, len(list))
+	for _, b := range list {
+		out = append(out, web.EventCount(b))
+	}
+	return out, eventError(err)
+}
+
+func filterOf(q web.EventQuery) store.Filter {
+	f := store.Filter{Camera: q.Camera, Label: q.Label, Unreviewed: q.Unreviewed, Flagged: q.Flagged, From: q.From, To: q.To, Cursor: q.Cursor, Limit: q.Limit}
+	for _, k := range q.Kinds {
+		f.Kinds = append(f.Kinds, pipeline.EventKind(k))
+	}
+	return f
+}
+
+// eventError is an error of the store in the web server's terms.
+func eventError(err error) error {
+	switch {
+	case errors.Is(err, store.ErrNoEvent):
+		return fmt.Errorf("%w: %w", web.ErrNoEvent, err)
+	case errors.Is(err, store.ErrBadCursor):
+		return web.ErrBadCursor
+	}
+	return err
+}
+
+// recordings shows the recorder's files to the web server.
+type recordings struct{ *record.Recorder }
+
+// Snapshot opens the best picture of a track.
+func (r recordings) Snapshot(camera string, firstSeen time.Time, track uint64, marked bool) (fs.File, error) {
+	f, err := r.Recorder.Snapshot(camera, firstSeen, track, marked)
+	return f, recordingError(err)
+}
+
+// Clip opens the clip that shows a moment.
+func (r recordings) Clip(camera string, at time.Time) (fs.File, error) {
+	list := r.Clips(camera, at, at)
+	if len(list) == 0 {
+		return nil, web.ErrNoRecording
+	}
+	f, err := r.OpenClip(list[0])
+	return f, recordingError(err)
+}
+
+// Protect keeps what shows a moment and a track, or gives it back to its fate.
+func (r recordings) Protect(camera string, at, firstSeen time.Time, track uint64, keep bool) error {
+	_, err := r.Recorder.Protect(camera, at, firstSeen, track, keep)
+	return recordingError(err)
+}
+
+func recordingError(err error) error {
+	if errors.Is(err, record.ErrNone) {
+		return fmt.Errorf("%w: %w", web.ErrNoRecording, err)
+	}
+	return err
 }
 
 // chain is what one camera's frames go through after segmentation.

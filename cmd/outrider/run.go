@@ -7,8 +7,10 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"os/signal"
 	"sort"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -57,7 +59,11 @@ Without -c and --source it runs a demo: the pedestrian video of opencv-doc, or a
 			if err != nil {
 				return err
 			}
-			return runService(c.Context(), conf, notes, o.duration, c.OutOrStdout(), c.ErrOrStderr())
+			s := &service{Config: conf, File: o.configFile, Overlay: func(read config.Config) config.Config {
+				read, _ = o.overlay(read, c.Flags().Changed)
+				return read
+			}}
+			return runService(c.Context(), s, notes, o.duration, c.OutOrStdout(), c.ErrOrStderr())
 		},
 	}
 	f := c.Flags()
@@ -88,6 +94,16 @@ func (o *runOptions) config(changed func(flag string) bool) (config.Config, []st
 	if changed("for") && o.duration <= 0 {
 		return conf, nil, usagef("--for %v: want more than 0, such as 30s", o.duration)
 	}
+	conf, notes := o.overlay(conf, changed)
+	if err := conf.Validate(); err != nil {
+		return conf, nil, &usageError{err}
+	}
+	return conf, notes, nil
+}
+
+// overlay lays the flags that were given over a configuration, and the demo over one without
+// cameras. notes are sentences for the user.
+func (o *runOptions) overlay(conf config.Config, changed func(flag string) bool) (_ config.Config, notes []string) {
 	for flag, set := range map[string]func(){
 		"listen":     func() { conf.Web.Listen = o.listen },
 		"mqtt":       func() { conf.MQTT.URL = config.Secret(o.mqtt) },
@@ -103,32 +119,29 @@ func (o *runOptions) config(changed func(flag string) bool) (config.Config, []st
 			set()
 		}
 	}
-	var notes []string
-	switch {
-	case len(o.sources) > 0:
-		conf.Cameras = map[string]config.Camera{}
-		for i, s := range o.sources {
+	if len(o.sources) == 0 {
+		if len(conf.Cameras) == 0 {
 			cam := config.DefaultCamera()
-			cam.Source = config.Secret(s)
-			name := "camera"
-			if len(o.sources) > 1 {
-				name = fmt.Sprintf("camera%d", i+1)
+			cam.Source, cam.Loop = sampleVideo, true
+			if _, err := os.Stat(sampleVideo); err != nil {
+				cam.Source = "synth:road"
+				notes = append(notes, "the sample video is not installed (package opencv-doc): showing a rendered street instead")
 			}
-			conf.Cameras[name] = cam
+			conf.Cameras = map[string]config.Camera{"demo": cam}
 		}
-	case len(conf.Cameras) == 0:
+		return conf, notes
+	}
+	conf.Cameras = map[string]config.Camera{}
+	for i, s := range o.sources {
 		cam := config.DefaultCamera()
-		cam.Source, cam.Loop = sampleVideo, true
-		if _, err := os.Stat(sampleVideo); err != nil {
-			cam.Source = "synth:road"
-			notes = append(notes, "the sample video is not installed (package opencv-doc): showing a rendered street instead")
+		cam.Source = config.Secret(s)
+		name := "camera"
+		if len(o.sources) > 1 {
+			name = fmt.Sprintf("camera%d", i+1)
 		}
-		conf.Cameras = map[string]config.Camera{"demo": cam}
+		conf.Cameras[name] = cam
 	}
-	if err := conf.Validate(); err != nil {
-		return conf, nil, &usageError{err}
-	}
-	return conf, notes, nil
+	return conf, nil
 }
 
 // summary is what --for prints: one JSON line.
@@ -197,12 +210,12 @@ func summarise(e *pipeline.Engine, took time.Duration) summary {
 }
 
 // runService runs until ctx ends or the duration is over.
-func runService(ctx context.Context, conf config.Config, notes []string, duration time.Duration, stdout, stderr io.Writer) error {
-	log, err := newLog(conf.Log, stderr)
+func runService(ctx context.Context, s *service, notes []string, duration time.Duration, stdout, stderr io.Writer) error {
+	log, err := newLog(s.Config.Log, stderr)
 	if err != nil {
 		return err
 	}
-	s := &service{Config: conf, Log: log}
+	s.Log = log
 	if err := s.Initialize(ctx); err != nil {
 		s.Close()
 		return err
@@ -221,6 +234,9 @@ func runService(ctx context.Context, conf config.Config, notes []string, duratio
 		defer t.Stop()
 		over = t.C
 	}
+	hangup := make(chan os.Signal, 1)
+	signal.Notify(hangup, syscall.SIGHUP)
+	defer signal.Stop(hangup)
 	tick := time.NewTicker(statusEvery)
 	defer tick.Stop()
 	for {
@@ -229,6 +245,9 @@ func runService(ctx context.Context, conf config.Config, notes []string, duratio
 			for _, line := range statusLines(s.Engine()) {
 				fmt.Fprintln(stderr, line)
 			}
+			continue
+		case <-hangup:
+			fmt.Fprintln(stderr, s.reload(ctx))
 			continue
 		case <-ctx.Done():
 			fmt.Fprintln(stderr, "stopping")
@@ -244,6 +263,16 @@ func runService(ctx context.Context, conf config.Config, notes []string, duratio
 		}
 	}
 	return err
+}
+
+// reload reads the configuration file again and says what came of it.
+func (s *service) reload(ctx context.Context) string {
+	c, err := s.setup.Reload(ctx)
+	if err != nil {
+		return "configuration not reloaded, everything runs on: " + err.Error()
+	}
+	return fmt.Sprintf("configuration reloaded: %d cameras added, %d removed, %d started anew, %d run on; %d keys count from the next start",
+		len(c.Added), len(c.Removed), len(c.Restarts), len(c.Keeps), len(c.Later))
 }
 
 // statusLines says how each camera does, a line a camera.

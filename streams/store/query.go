@@ -26,11 +26,13 @@ var ErrBadCursor = errors.New("not a cursor of an earlier page")
 
 // Filter selects events. Zero fields select everything.
 type Filter struct {
-	Camera string
-	Kind   pipeline.EventKind
-	Label  string
-	From   time.Time // at or after
-	To     time.Time // before
+	Camera     string
+	Kinds      []pipeline.EventKind // any of these
+	Label      string
+	Unreviewed bool
+	Flagged    bool
+	From       time.Time // at or after
+	To         time.Time // before
 
 	Cursor      string // Page.Next of the page before, with the same filter
 	Limit       int    // default 100, at most 1000
@@ -39,7 +41,7 @@ type Filter struct {
 
 // Page is a part of an answer. Next asks for the following part, empty when there is none.
 type Page struct {
-	Events []pipeline.Event
+	Events []pipeline.ReviewedEvent
 	Next   string
 }
 
@@ -49,65 +51,38 @@ func (s *Store) Events(ctx context.Context, f Filter) (Page, error) {
 	if f.OldestFirst {
 		order, after = "ASC", ">"
 	}
-	var where []string
-	var args []any
-	and := func(cond string, v ...any) {
-		where = append(where, cond)
-		args = append(args, v...)
-	}
-	if f.Camera != "" {
-		and("camera = ?", f.Camera)
-	}
-	if f.Kind != "" {
-		and("kind = ?", string(f.Kind))
-	}
-	if f.Label != "" {
-		and("label = ?", f.Label)
-	}
-	if !f.From.IsZero() {
-		and("time >= ?", f.From.UnixMicro())
-	}
-	if !f.To.IsZero() {
-		and("time < ?", f.To.UnixMicro())
-	}
+	where, args := f.where()
 	if f.Cursor != "" {
 		t, seq, err := parseCursor(f.Cursor)
 		if err != nil {
 			return Page{}, err
 		}
-		and("(time, seq) "+after+" (?, ?)", t, seq)
+		where += join(where) + "(time, seq) " + after + " (?, ?)"
+		args = append(args, t, seq)
 	}
 	limit := f.Limit
 	if limit <= 0 {
 		limit = defaultLimit
 	}
 	limit = min(limit, maxLimit)
-	q := "SELECT seq, time, data FROM events"
-	if len(where) > 0 {
-		q += " WHERE " + strings.Join(where, " AND ")
-	}
-	q += " ORDER BY time " + order + ", seq " + order + " LIMIT ?"
+	q := selectEvents + where + " ORDER BY time " + order + ", seq " + order + " LIMIT ?"
 	rows, err := s.reader.QueryContext(ctx, q, append(args, limit+1)...)
 	if err != nil {
 		return Page{}, fmt.Errorf("read events: %w", err)
 	}
 	defer rows.Close()
-	p := Page{Events: []pipeline.Event{}}
+	p := Page{Events: []pipeline.ReviewedEvent{}}
 	var seq, t int64
 	for rows.Next() {
 		if len(p.Events) == limit {
 			p.Next = cursor(t, seq)
 			break
 		}
-		var data []byte
-		if err := rows.Scan(&seq, &t, &data); err != nil {
+		e, at, n, err := scanEvent(rows)
+		if err != nil {
 			return Page{}, fmt.Errorf("read events: %w", err)
 		}
-		var e pipeline.Event
-		if err := json.Unmarshal(data, &e); err != nil {
-			return Page{}, fmt.Errorf("read event %d: %w", seq, err)
-		}
-		e.Track.Segment = -1
+		seq, t = n, at
 		p.Events = append(p.Events, e)
 	}
 	if err := rows.Err(); err != nil {
@@ -116,21 +91,75 @@ func (s *Store) Events(ctx context.Context, f Filter) (Page, error) {
 	return p, nil
 }
 
-// Event returns one event or ErrNoEvent.
-func (s *Store) Event(ctx context.Context, id string) (pipeline.Event, error) {
+const selectEvents = `SELECT seq, time, data, coalesce(reviewed, 0), coalesce(flagged, 0), coalesce(note, '')
+	FROM events LEFT JOIN reviews ON event = id`
+
+// scanEvent reads a row of selectEvents.
+func scanEvent(row interface{ Scan(...any) error }) (e pipeline.ReviewedEvent, at, seq int64, err error) {
 	var data []byte
-	err := s.reader.QueryRowContext(ctx, "SELECT data FROM events WHERE id = ?", id).Scan(&data)
-	switch {
-	case errors.Is(err, sql.ErrNoRows):
-		return pipeline.Event{}, ErrNoEvent
-	case err != nil:
-		return pipeline.Event{}, fmt.Errorf("read event %q: %w", id, err)
+	if err := row.Scan(&seq, &at, &data, &e.Reviewed, &e.Flagged, &e.Note); err != nil {
+		return e, 0, 0, err
 	}
-	var e pipeline.Event
-	if err := json.Unmarshal(data, &e); err != nil {
-		return pipeline.Event{}, fmt.Errorf("read event %q: %w", id, err)
+	if err := json.Unmarshal(data, &e.Event); err != nil {
+		return e, 0, 0, fmt.Errorf("event %d: %w", seq, err)
 	}
 	e.Track.Segment = -1
+	return e, at, seq, nil
+}
+
+// where is the condition of a filter, cursor apart, and its arguments.
+func (f *Filter) where() (string, []any) {
+	text := ""
+	var args []any
+	and := func(cond string, v ...any) {
+		text += join(text) + cond
+		args = append(args, v...)
+	}
+	if f.Camera != "" {
+		and("camera = ?", f.Camera)
+	}
+	if len(f.Kinds) > 0 {
+		var kinds []any
+		for _, k := range f.Kinds {
+			kinds = append(kinds, string(k))
+		}
+		and("kind IN (?"+strings.Repeat(", ?", len(kinds)-1)+")", kinds...)
+	}
+	if f.Label != "" {
+		and("label = ?", f.Label)
+	}
+	if f.Unreviewed {
+		and("coalesce(reviewed, 0) = 0")
+	}
+	if f.Flagged {
+		and("flagged = 1")
+	}
+	if !f.From.IsZero() {
+		and("time >= ?", f.From.UnixMicro())
+	}
+	if !f.To.IsZero() {
+		and("time < ?", f.To.UnixMicro())
+	}
+	return text, args
+}
+
+// join is what stands before the next condition.
+func join(where string) string {
+	if where == "" {
+		return " WHERE "
+	}
+	return " AND "
+}
+
+// Event returns one event or ErrNoEvent.
+func (s *Store) Event(ctx context.Context, id string) (pipeline.ReviewedEvent, error) {
+	e, _, _, err := scanEvent(s.reader.QueryRowContext(ctx, selectEvents+" WHERE id = ?", id))
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+		return e, fmt.Errorf("event %q: %w", id, ErrNoEvent)
+	case err != nil:
+		return e, fmt.Errorf("read event %q: %w", id, err)
+	}
 	return e, nil
 }
 

@@ -48,6 +48,13 @@ CREATE TABLE outbox (
 	payload   BLOB NOT NULL,
 	droppable INTEGER NOT NULL
 );
+`, `
+CREATE TABLE reviews (
+	event    TEXT PRIMARY KEY REFERENCES events (id) ON DELETE CASCADE,
+	reviewed INTEGER NOT NULL,
+	flagged  INTEGER NOT NULL,
+	note     TEXT NOT NULL
+) WITHOUT ROWID;
 `}
 
 // migrate brings db to the newest version, each step in a transaction of its own.

@@ -43,6 +43,7 @@ type Store struct {
 	done      chan struct{}
 	wake      chan struct{}
 	ready     chan struct{}
+	jobs      chan job
 
 	mu      sync.Mutex
 	render  func(*pipeline.Result) []pipeline.OutboxMessage
@@ -121,6 +122,7 @@ func (s *Store) initialize() error {
 		return err
 	}
 	s.done, s.wake, s.ready = make(chan struct{}), make(chan struct{}, 1), make(chan struct{}, 1)
+	s.jobs = make(chan job)
 	if s.outbox.len() > 0 {
 		s.ready <- struct{}{}
 	}

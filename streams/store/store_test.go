@@ -117,7 +117,7 @@ func TestEvents(t *testing.T) {
 	}{
 		{"camera", store.Filter{Camera: "gate"}, 15},
 		{"label", store.Filter{Label: "car"}, 10},
-		{"kind", store.Filter{Kind: pipeline.EventStarted}, 0},
+		{"kind", store.Filter{Kinds: []pipeline.EventKind{pipeline.EventStarted}}, 0},
 		{"both", store.Filter{Camera: "gate", Label: "person"}, 5},
 		{"from", store.Filter{From: epoch.Add(20 * time.Second)}, 11},
 		{"to", store.Filter{To: epoch.Add(20 * time.Second)}, 20},

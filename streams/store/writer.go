@@ -172,6 +172,8 @@ func (w *writer) run(ctx context.Context) {
 			if w.failures == 0 { // else the retry takes it along
 				w.flush()
 			}
+		case j := <-s.jobs:
+			w.work(j)
 		case <-retry.C:
 			armed = false
 			w.flush()
@@ -381,14 +383,15 @@ func (s *Store) writeEvent(ctx context.Context, tx *sql.Tx, e *eventRow) error {
 	return err
 }
 
-// tidy removes what is older than Retain, a piece at a time, and gives space back.
+// tidy removes what is older than Retain, a piece at a time, and gives space back. Flagged
+// events stay.
 func (w *writer) tidy() {
 	s := w.store
 	if s.Retain > 0 {
 		before := time.Now().Add(-s.Retain).UnixMicro()
 		for more := true; more; {
 			ok := w.try(func(ctx context.Context) error {
-				r, err := w.db.ExecContext(ctx, "DELETE FROM events WHERE seq IN (SELECT seq FROM events WHERE time < ? ORDER BY time LIMIT ?)", before, tidyBatch)
+				r, err := w.db.ExecContext(ctx, "DELETE FROM events WHERE seq IN (SELECT seq FROM events LEFT JOIN reviews ON event = id WHERE time < ? AND coalesce(flagged, 0) = 0 ORDER BY time LIMIT ?)", before, tidyBatch)
 				if err != nil {
 					return err
 				}

@@ -10,6 +10,10 @@
 // whole API is described by openapi.json, which is served and which the tests hold against
 // the routes and the answers.
 //
+// What people change while the program runs, its configuration and its cameras, goes through
+// [Setup], which the program implements; past events and their pictures come from [Events] and
+// [Pictures].
+//
 // The package encodes no video (streams/webrtc does, and is given as a handler), stores
 // nothing and knows no users.
 package web

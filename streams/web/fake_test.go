@@ -3,13 +3,17 @@ package web_test
 import (
 	"context"
 	"fmt"
+	"io/fs"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
+	"testing/fstest"
 	"time"
 
 	"outrider/pipeline"
 	"outrider/pipeline/mask"
+	"outrider/streams/web"
 )
 
 // yard is a directory of cameras that a test sets up and changes.
@@ -217,3 +221,27 @@ func (f *fakePrompts) Delete(id string) error {
 }
 
 var _ pipeline.Prompts = (*fakePrompts)(nil)
+
+// fakeRecordings has pictures of track 7 and a clip of all times of camera yard.
+type fakeRecordings struct{ protected atomic.Int32 }
+
+func (*fakeRecordings) Snapshot(_ string, _ time.Time, track uint64, _ bool) (fs.File, error) {
+	if track != 7 {
+		return nil, web.ErrNoRecording
+	}
+	return fstest.MapFS{"a": {Data: []byte{0xff, 0xd8}}}.Open("a")
+}
+
+func (*fakeRecordings) Clip(camera string, _ time.Time) (fs.File, error) {
+	if camera != "yard" {
+		return nil, web.ErrNoRecording
+	}
+	return fstest.MapFS{"a": {Data: []byte("0123456789")}}.Open("a")
+}
+
+func (r *fakeRecordings) Protect(_ string, _, _ time.Time, _ uint64, keep bool) error {
+	if keep {
+		r.protected.Add(1)
+	}
+	return nil
+}

@@ -1,9 +1,13 @@
 package web
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
+	"fmt"
+	"slices"
 	"sync"
+	"time"
 
 	"outrider/pipeline"
 )
@@ -23,7 +27,7 @@ type message struct {
 type hub struct {
 	mu      sync.Mutex
 	streams map[chan message]struct{}
-	recent  []pipeline.Event // oldest first
+	recent  []pipeline.ReviewedEvent // oldest first
 }
 
 const (
@@ -41,7 +45,7 @@ func (h *hub) event(e *pipeline.Event) {
 		copy(h.recent, h.recent[1:])
 		h.recent = h.recent[:maxRecent-1]
 	}
-	h.recent = append(h.recent, kept)
+	h.recent = append(h.recent, pipeline.ReviewedEvent{Event: kept})
 	h.mu.Unlock()
 	h.send("event", kept.ID, kept)
 	if kept.Track.PromptID != "" && kept.Kind != pipeline.EventUpdated {
@@ -98,7 +102,7 @@ func (h *hub) close(c chan message) {
 func (h *hub) Query(_ context.Context, q EventQuery) (EventPage, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	page := EventPage{Events: []pipeline.Event{}}
+	page := EventPage{Events: []pipeline.ReviewedEvent{}}
 	if q.After != "" {
 		for i := range h.recent {
 			if e := &h.recent[i]; e.ID > q.After && q.matches(e) && len(page.Events) < q.Limit {
@@ -121,10 +125,68 @@ func (h *hub) Query(_ context.Context, q EventQuery) (EventPage, error) {
 	return page, nil
 }
 
-func (q *EventQuery) matches(e *pipeline.Event) bool {
+// Event returns one of the remembered events.
+func (h *hub) Event(_ context.Context, id string) (pipeline.ReviewedEvent, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if e := h.find(id); e != nil {
+		return *e, nil
+	}
+	return pipeline.ReviewedEvent{}, fmt.Errorf("event %q: %w", id, ErrNoEvent)
+}
+
+// SetReview is remembered as long as the event.
+func (h *hub) SetReview(_ context.Context, id string, r pipeline.Review) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	e := h.find(id)
+	if e == nil {
+		return fmt.Errorf("event %q: %w", id, ErrNoEvent)
+	}
+	e.Review = r
+	return nil
+}
+
+// find returns a remembered event or nil. Call it with mu held.
+func (h *hub) find(id string) *pipeline.ReviewedEvent {
+	for i := range h.recent {
+		if h.recent[i].ID == id {
+			return &h.recent[i]
+		}
+	}
+	return nil
+}
+
+// Summary counts the remembered events.
+func (h *hub) Summary(_ context.Context, q EventQuery, step time.Duration) ([]EventCount, error) {
+	type slot struct {
+		camera string
+		start  int64
+	}
+	counts := map[slot]int{}
+	h.mu.Lock()
+	for i := range h.recent {
+		if e := &h.recent[i]; q.matches(e) {
+			at := e.Time.UnixNano()
+			counts[slot{e.Camera, at - at%int64(step)}]++
+		}
+	}
+	h.mu.Unlock()
+	out := []EventCount{}
+	for s, n := range counts {
+		out = append(out, EventCount{s.camera, time.Unix(0, s.start).UTC(), n})
+	}
+	slices.SortFunc(out, func(a, b EventCount) int {
+		return cmp.Or(a.Start.Compare(b.Start), cmp.Compare(a.Camera, b.Camera))
+	})
+	return out, nil
+}
+
+func (q *EventQuery) matches(e *pipeline.ReviewedEvent) bool {
 	return (q.Camera == "" || e.Camera == q.Camera) &&
-		(q.Kind == "" || string(e.Kind) == q.Kind) &&
+		(len(q.Kinds) == 0 || slices.Contains(q.Kinds, string(e.Kind))) &&
 		(q.Label == "" || e.Track.Label == q.Label) &&
+		!(q.Unreviewed && e.Reviewed) && !(q.Flagged && !e.Flagged) &&
 		(q.From.IsZero() || !e.Time.Before(q.From)) &&
 		(q.To.IsZero() || e.Time.Before(q.To))
 }

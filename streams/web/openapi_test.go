@@ -104,6 +104,37 @@ func (o *openAPI) check(t *testing.T, method, path string, a answer) {
 	}
 }
 
+// checkBody holds a request against the document: what the API takes is described, and what
+// it refuses as malformed (400) is not.
+func (o *openAPI) checkBody(t *testing.T, method, path, kind, body string, status int) {
+	t.Helper()
+	if body == "" {
+		return
+	}
+	_, at := o.dig("paths", path, strings.ToLower(method), "requestBody", "content", kind, "schema")
+	if at == "" {
+		t.Errorf("%s %s: a body of %s is not described", method, path, kind)
+		return
+	}
+	if kind != "application/json" {
+		return
+	}
+	schema, err := o.compiler.Compile("openapi.json#" + at)
+	if err != nil {
+		t.Fatal(err)
+	}
+	v, err := jsonschema.UnmarshalJSON(strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	switch err := schema.Validate(v); {
+	case err != nil && status < 300:
+		t.Errorf("%s %s takes %s, which is not as described: %v", method, path, body, err)
+	case err == nil && status == 400:
+		t.Errorf("%s %s refuses %s, which is as described", method, path, body)
+	}
+}
+
 func itoa(n int) string { b, _ := json.Marshal(n); return string(b) }
 
 // What is served and what is described are the same.
@@ -114,11 +145,11 @@ func TestOpenAPIDescribesTheRoutes(t *testing.T) {
 		t.Fatal(err)
 	}
 	var served []string
-	for _, m := range regexp.MustCompile(`\{"([A-Z]+)", (api \+ )?"([^"]+)",`).FindAllSubmatch(src, -1) {
+	for _, m := range regexp.MustCompile(`\{"([A-Z]+)", (api \+ )?"([^"]+)", s\.(\w+),`).FindAllSubmatch(src, -1) {
 		path := string(m[3])
 		if len(m[2]) > 0 {
 			path = "/api/v1" + path
-		} else if path == "/{$}" || strings.HasPrefix(path, "/cam/") || strings.HasPrefix(path, "/ui/") {
+		} else if string(m[4]) == "page" || string(m[4]) == "asset" {
 			continue // the page
 		}
 		served = append(served, string(m[1])+" "+path)
@@ -171,6 +202,38 @@ func TestOpenAPIDescribesTheAnswers(t *testing.T) {
 		{"DELETE", prompts + "/{id}", "/api/v1/cameras/yard/prompts/a", "", 204},
 		{"GET", "/api/v1/events", "/api/v1/events?limit=5", "", 200},
 		{"GET", "/api/v1/events", "/api/v1/events?limit=x", "", 400},
+		{"PATCH", prompts + "/{id}", "/api/v1/cameras/yard/prompts/b", `{"level":1}`, 200},
+		{"PATCH", prompts + "/{id}", "/api/v1/cameras/yard/prompts/none", `{"level":1}`, 404},
+		{"GET", "/api/v1/cameras/{cam}/tracks/{track}/snapshot.jpg", "/api/v1/cameras/yard/tracks/7/snapshot.jpg?overlay=1", "", 200},
+		{"GET", "/api/v1/cameras/{cam}/tracks/{track}/snapshot.jpg", "/api/v1/cameras/yard/tracks/x/snapshot.jpg", "", 404},
+		{"POST", "/api/v1/cameras", "", `{"name":"gate","source":"rtsp://u:p@10.0.0.9/a","rate":5}`, 201},
+		{"POST", "/api/v1/cameras", "", `{"name":"gate","source":"rtsp://10.0.0.9/a"}`, 409},
+		{"POST", "/api/v1/cameras", "", `{"name":"other"}`, 422},
+		{"POST", "/api/v1/cameras", "", `{"url":"x"}`, 400},
+		{"POST", "/api/v1/cameras/test", "", `{"source":"rtsp://10.0.0.9/a"}`, 200},
+		{"POST", "/api/v1/cameras/test", "", `{"source":"rtsp://nowhere/a"}`, 200},
+		{"GET", "/api/v1/cameras/{cam}/settings", "/api/v1/cameras/gate/settings", "", 200},
+		{"GET", "/api/v1/cameras/{cam}/settings", "/api/v1/cameras/nobody/settings", "", 404},
+		{"PATCH", "/api/v1/cameras/{cam}", "/api/v1/cameras/gate", `{"rotate":90}`, 200},
+		{"PATCH", "/api/v1/cameras/{cam}", "/api/v1/cameras/nobody", `{"rotate":90}`, 404},
+		{"DELETE", "/api/v1/cameras/{cam}", "/api/v1/cameras/gate", "", 204},
+		{"DELETE", "/api/v1/cameras/{cam}", "/api/v1/cameras/gate", "", 404},
+		{"GET", "/api/v1/events/{id}", "/api/v1/events/01", "", 200},
+		{"GET", "/api/v1/events/{id}", "/api/v1/events/99", "", 404},
+		{"PATCH", "/api/v1/events/{id}", "/api/v1/events/01", `{"flagged":true,"note":"x"}`, 200},
+		{"PATCH", "/api/v1/events/{id}", "/api/v1/events/99", `{"flagged":true}`, 404},
+		{"GET", "/api/v1/events/{id}/snapshot.jpg", "/api/v1/events/01/snapshot.jpg", "", 200},
+		{"GET", "/api/v1/events/{id}/snapshot.jpg", "/api/v1/events/99/snapshot.jpg", "", 404},
+		{"GET", "/api/v1/events/{id}/clip.mp4", "/api/v1/events/01/clip.mp4", "", 200},
+		{"GET", "/api/v1/events/{id}/clip.mp4", "/api/v1/events/99/clip.mp4", "", 404},
+		{"GET", "/api/v1/events/summary", "/api/v1/events/summary?step=1m", "", 200},
+		{"GET", "/api/v1/events/summary", "/api/v1/events/summary?step=x", "", 400},
+		{"GET", "/api/v1/models", "", "", 200},
+		{"GET", "/api/v1/config", "", "", 200},
+		{"POST", "/api/v1/config/check", "", "version: 1\n", 200},
+		{"POST", "/api/v1/config/check", "", "camera:\n", 422},
+		{"PUT", "/api/v1/config", "", "version: 1\n", 428},
+		{"POST", "/api/v1/config/reload", "", "", 200},
 		{"GET", "/api/v1/system", "", "", 200},
 		{"GET", "/api/v1/openapi.json", "", "", 200},
 		{"GET", "/healthz", "", "", 200},
@@ -182,7 +245,12 @@ func TestOpenAPIDescribesTheAnswers(t *testing.T) {
 		if at == "" {
 			at = c.path
 		}
-		a := do(t, c.method, url+at, c.body)
+		kind := "application/json"
+		if strings.HasPrefix(c.path, "/api/v1/config") {
+			kind = "application/yaml"
+		}
+		o.checkBody(t, c.method, c.path, kind, c.body, c.status)
+		a := do(t, c.method, url+at, c.body, "Content-Type", kind)
 		if a.status != c.status {
 			t.Errorf("%s %s: status %d, want %d: %s", c.method, at, a.status, c.status, a.body)
 		}

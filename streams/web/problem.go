@@ -20,6 +20,8 @@ type Problem struct {
 	Detail string   `json:"detail,omitempty"`
 	Field  string   `json:"field,omitempty"` // the offending member as the request has it
 	Known  []string `json:"known,omitempty"` // what would have been right
+	Line   int      `json:"line,omitempty"`  // in a text that was sent, from 1
+	Column int      `json:"column,omitempty"`
 }
 
 func (p *Problem) Error() string { return fmt.Sprintf("%d %s: %s", p.Status, p.Title, p.Detail) }
@@ -36,6 +38,7 @@ func asProblem(err error) *Problem {
 		prompt  *pipeline.PromptError
 		text    *pipeline.UnknownTextError
 		tooLong *http.MaxBytesError
+		config  *ConfigError
 	)
 	switch {
 	case errors.As(err, &p):
@@ -50,11 +53,21 @@ func asProblem(err error) *Problem {
 		p.Field, p.Known = "text", text.Near
 	case errors.As(err, &tooLong):
 		p = problem(http.StatusRequestEntityTooLarge, "the body is larger than %d bytes", tooLong.Limit)
-	case errors.Is(err, pipeline.ErrNoPrompt):
+	case errors.Is(err, pipeline.ErrNoPrompt), errors.Is(err, ErrNoEvent), errors.Is(err, ErrNoRecording):
 		p = problem(http.StatusNotFound, "%v", err)
 	case errors.Is(err, pipeline.ErrPromptExists):
 		p = problem(http.StatusConflict, "%v", err)
 		p.Field = "id"
+	case errors.As(err, &config):
+		p = problem(http.StatusUnprocessableEntity, "%v", config)
+		p.Field, p.Line, p.Column = config.Field, config.Line, config.Column
+	case errors.Is(err, ErrConfigChanged):
+		p = problem(http.StatusPreconditionFailed, "%v: read it again, and make your change there", err)
+	case errors.Is(err, ErrNoConfigFile), errors.Is(err, ErrCameraExists):
+		p = problem(http.StatusConflict, "%v", err)
+	case errors.Is(err, ErrBadCursor):
+		p = problem(http.StatusBadRequest, "cursor: %v", ErrBadCursor)
+		p.Field = "cursor"
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
 		p = problem(http.StatusServiceUnavailable, "no answer in time: is the camera streaming?")
 	default:

@@ -38,7 +38,7 @@ type promptList struct {
 type promptChange struct {
 	Camera string `json:"camera"`
 	ID     string `json:"id"`
-	Change string `json:"change"` // created, deleted, state
+	Change string `json:"change"` // created, changed, deleted, state
 }
 
 // prompts finds the prompts of the camera in the path.
@@ -108,6 +108,123 @@ func (s *Server) createPrompt(w http.ResponseWriter, r *http.Request) error {
 	s.hub.send("prompt", "", promptChange{cam, st.ID, "created"})
 	w.Header().Set("Location", api+"/cameras/"+url.PathEscape(cam)+"/prompts/"+url.PathEscape(st.ID))
 	return writeJSON(w, http.StatusCreated, st)
+}
+
+// promptPatch changes a prompt: missing members stay as they are, and a new place (points,
+// box, mask) replaces the old one whatever its kind.
+type promptPatch struct {
+	Points *[]pipeline.Point `json:"points"`
+	Labels *[]int            `json:"labels"`
+	Box    *pipeline.Box     `json:"box"`
+	Text   *[]string         `json:"text"`
+	Mask   *mask.RLE         `json:"mask"`
+	Level  *int              `json:"level"`
+	At     *time.Time        `json:"frame_time"`
+}
+
+// apply returns p changed. now is where p's object is, nil when nobody knows: a prompt that
+// keeps its place but asks otherwise must look there, since the object has moved since.
+func (q *promptPatch) apply(p pipeline.Prompt, now *pipeline.Point) pipeline.Prompt {
+	placed := q.Points != nil || q.Box != nil || q.Mask != nil
+	switch {
+	case placed:
+		p.Points, p.Labels, p.Box, p.Mask = nil, nil, q.Box, q.Mask
+		if q.Points != nil {
+			p.Points = *q.Points
+		}
+	case now != nil && p.Kind() != pipeline.PromptText:
+		p.Points, p.Labels, p.Box, p.Mask = []pipeline.Point{*now}, nil, nil, nil
+	}
+	if q.Labels != nil {
+		p.Labels = *q.Labels
+	}
+	if q.Text != nil {
+		p.Text = *q.Text
+	}
+	if q.Level != nil {
+		p.Level = *q.Level
+	}
+	p.At = q.At
+	return p
+}
+
+// patchPrompt replaces a prompt by a changed one of the same id. When the changed one is
+// refused, the old one stays.
+func (s *Server) patchPrompt(w http.ResponseWriter, r *http.Request) error {
+	cam, id := r.PathValue("cam"), r.PathValue("id")
+	prompts, err := s.prompts(r)
+	if err != nil {
+		return err
+	}
+	var q promptPatch
+	if err := readJSON(r, &q); err != nil {
+		return err
+	}
+	old, err := prompts.Get(id)
+	if err != nil {
+		return err
+	}
+	p := q.apply(old.Prompt, s.within(cam, old.TrackID))
+	status, err := s.Directory.Status(cam)
+	if err != nil {
+		return err
+	}
+	if err := p.Validate(status.Width, status.Height); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), promptWait)
+	defer cancel()
+	if err := prompts.Delete(id); err != nil {
+		return err
+	}
+	st, err := prompts.Create(ctx, p)
+	if err != nil {
+		// The request may have ended, the prompt must not.
+		back, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), promptWait)
+		defer cancel()
+		if _, e := prompts.Create(back, old.Prompt); e != nil {
+			s.Log.Error("prompt lost while it was changed", "camera", cam, "prompt", id, "error", e)
+		}
+		return err
+	}
+	s.hub.send("prompt", "", promptChange{cam, st.ID, "changed"})
+	return writeJSON(w, http.StatusOK, st)
+}
+
+// within is a point of what a track covers now, nil when it is not seen.
+func (s *Server) within(cam string, track uint64) *pipeline.Point {
+	res, err := s.Directory.Latest(cam)
+	if err != nil || res == nil {
+		return nil
+	}
+	defer res.Release()
+	for i := range res.Tracks {
+		t := &res.Tracks[i]
+		if t.ID != track || !t.Box.Finite() {
+			continue
+		}
+		b := t.Box.Clip(res.Frame.Width, res.Frame.Height)
+		c := b.Center()
+		if b.Area() <= 0 {
+			return nil
+		}
+		if t.Mask == nil || t.Mask.At(c.X, c.Y) {
+			return &c
+		}
+		// Rows from the middle outwards, the middle of the first run that covers anything.
+		for d := range 16 {
+			for _, y := range [2]float64{c.Y + float64(d)*b.H()/32, c.Y - float64(d)*b.H()/32} {
+				for i := range 33 {
+					// From the middle of the row to its ends.
+					x := c.X + float64((i+1)/2)*b.W()/34*float64(1-2*(i%2))
+					if t.Mask.At(x, y) {
+						return &pipeline.Point{X: x, Y: y}
+					}
+				}
+			}
+		}
+	}
+	return nil
 }
 
 func (s *Server) deletePrompt(w http.ResponseWriter, r *http.Request) error {

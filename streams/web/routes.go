@@ -3,7 +3,9 @@ package web
 import (
 	"errors"
 	"net/http"
+	"regexp"
 	"sort"
+	"strings"
 	"time"
 )
 
@@ -26,17 +28,35 @@ const writeTimeout = 30 * time.Second
 func (s *Server) routes() []route {
 	return []route{
 		{"GET", api + "/cameras", s.listCameras, false},
+		{"POST", api + "/cameras", s.addCamera, false},
+		{"POST", api + "/cameras/test", s.testCamera, false},
 		{"GET", api + "/cameras/{cam}", s.getCamera, false},
+		{"PATCH", api + "/cameras/{cam}", s.patchCamera, false},
+		{"DELETE", api + "/cameras/{cam}", s.deleteCamera, false},
+		{"GET", api + "/cameras/{cam}/settings", s.cameraSettings, false},
 		{"GET", api + "/cameras/{cam}/snapshot.jpg", s.snapshot, true},
+		{"GET", api + "/cameras/{cam}/stream.mjpeg", s.movie, true},
 		{"GET", api + "/cameras/{cam}/tracks", s.tracks, false},
+		{"GET", api + "/cameras/{cam}/tracks/{track}/snapshot.jpg", s.trackPicture, false},
 		{"GET", api + "/cameras/{cam}/segments", s.segments, false},
 		{"GET", api + "/cameras/{cam}/obstacles", s.obstacles, false},
 		{"GET", api + "/cameras/{cam}/prompts", s.listPrompts, false},
 		{"POST", api + "/cameras/{cam}/prompts", s.createPrompt, false},
 		{"GET", api + "/cameras/{cam}/prompts/{id}", s.getPrompt, false},
+		{"PATCH", api + "/cameras/{cam}/prompts/{id}", s.patchPrompt, false},
 		{"DELETE", api + "/cameras/{cam}/prompts/{id}", s.deletePrompt, false},
 		{"GET", api + "/events", s.listEvents, false},
 		{"GET", api + "/events/stream", s.streamEvents, true},
+		{"GET", api + "/events/summary", s.summarise, false},
+		{"GET", api + "/events/{id}", s.getEvent, false},
+		{"PATCH", api + "/events/{id}", s.patchEvent, false},
+		{"GET", api + "/events/{id}/snapshot.jpg", s.eventPicture, false},
+		{"GET", api + "/events/{id}/clip.mp4", s.eventClip, true},
+		{"GET", api + "/models", s.models, false},
+		{"GET", api + "/config", s.getConfig, false},
+		{"PUT", api + "/config", s.putConfig, false},
+		{"POST", api + "/config/check", s.checkConfig, false},
+		{"POST", api + "/config/reload", s.reloadConfig, false},
 		{"GET", api + "/system", s.system, false},
 		{"GET", api + "/openapi.json", s.openapi, false},
 		{"GET", "/healthz", s.healthz, false},
@@ -44,6 +64,11 @@ func (s *Server) routes() []route {
 		{"GET", "/metrics", s.metrics, false},
 		{"GET", "/{$}", s.page, false},
 		{"GET", "/cam/{cam}", s.page, false},
+		{"GET", "/review", s.page, false},
+		{"GET", "/event/{id}", s.page, false},
+		{"GET", "/alarms", s.page, false},
+		{"GET", "/system", s.page, false},
+		{"GET", "/setup/{part...}", s.page, false},
 		{"GET", "/ui/{version}/{file...}", s.asset, false},
 	}
 }
@@ -59,12 +84,27 @@ func (s *Server) mux() *http.ServeMux {
 		}
 	}
 	for path, allow := range methods {
+		if variable := lastSegment.ReplaceAllString(path, "/{"); path != variable && hasPrefixed(methods, variable) {
+			continue // such as /events/stream: what /events/{id} answers to other methods is its answer too
+		}
 		sort.Strings(allow)
 		m.Handle(path, s.answer(methodNotAllowed(allow), false))
 	}
 	m.Handle("/whep/", s.answer(s.whep, false))
 	m.Handle("/", s.answer(notFound, false))
 	return m
+}
+
+var lastSegment = regexp.MustCompile(`/[a-z]+$`)
+
+// hasPrefixed tells whether a path is prefix and one variable to its end.
+func hasPrefixed(paths map[string][]string, prefix string) bool {
+	for p := range paths {
+		if rest, ok := strings.CutPrefix(p, prefix); ok && !strings.Contains(rest, "/") {
+			return true
+		}
+	}
+	return false
 }
 
 // answer turns a handler into an http.Handler. It logs what was our fault.

@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -23,15 +24,18 @@ import (
 // CameraStatus never block. Close ends the streams, waits for the requests under way (at most
 // two seconds) and may be called twice.
 type Server struct {
-	Listen    string   // host:port; port 0 takes a free one
-	Hosts     []string // further names that browsers may use for this server
-	Directory Directory
-	WHEP      http.Handler        // serves /whep/{cam} and its sessions; nil: 503
-	Events    Events              // past events; nil: the newest few hundred, from memory
-	Registry  prometheus.Gatherer // behind /metrics; nil: 503
-	Build     Build
-	Ready     func() error // why the service is not ready, nil when it is; may be nil
-	Log       *slog.Logger // nil for none
+	Listen     string   // host:port; port 0 takes a free one
+	Hosts      []string // further names that browsers may use for this server
+	Directory  Directory
+	WHEP       http.Handler        // serves /whep/{cam} and its sessions; nil: 503
+	Events     Events              // past events; nil: the newest few hundred, from memory
+	Recordings Recordings          // pictures and clips of the past; nil: none are kept
+	Setup      Setup               // configuration and cameras; nil: nothing can be changed
+	Models     func() []Model      // the catalogue; may be nil
+	Registry   prometheus.Gatherer // behind /metrics; nil: 503
+	Build      Build
+	Ready      func() error // why the service is not ready, nil when it is; may be nil
+	Log        *slog.Logger // nil for none
 
 	hosts    hostList
 	listener net.Listener
@@ -44,6 +48,9 @@ type Server struct {
 	hub      hub
 	waiters  waiters
 	encoding chan struct{} // one element a JPEG being encoded
+	movies   atomic.Int32  // open MJPEG streams
+
+	reviewing sync.Mutex // a review is read, changed and written
 
 	closing sync.Once
 	err     error

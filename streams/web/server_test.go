@@ -94,7 +94,9 @@ func withFrame(t *testing.T) (*web.Server, *yard, string) {
 	if err := m.Initialize(); err != nil {
 		t.Fatal(err)
 	}
-	s, url := start(t, &web.Server{Directory: y, Registry: m.Registry})
+	s, url := start(t, &web.Server{Directory: y, Registry: m.Registry, Setup: newSetup(), Recordings: &fakeRecordings{}, Models: func() []web.Model {
+		return []web.Model{{Name: "nano", Task: "segment", Size: 5, Installed: true, Active: true}}
+	}})
 	return s, y, url
 }
 
@@ -145,7 +147,7 @@ func TestBadInput(t *testing.T) {
 		{"long id", "POST", "/api/v1/cameras/yard/prompts", `{"id":"` + strings.Repeat("a", 65) + `","text":["person"]}`, nil, 422, "id", "64"},
 		{"unknown word", "POST", "/api/v1/cameras/yard/prompts", `{"text":["perzon"]}`, nil, 422, "text", "near words it knows: person"},
 		{"no answer in time", "POST", "/api/v1/cameras/yard/prompts", `{"id":"slow","text":["person"]}`, nil, 503, "", "streaming"},
-		{"wrong method", "PUT", "/api/v1/cameras", "", nil, 405, "", "GET"},
+		{"wrong method", "PUT", "/api/v1/system", "", nil, 405, "", "GET"},
 		{"nothing there", "GET", "/api/v1/nothing", "", nil, 404, "", "openapi.json"},
 		{"no such page", "GET", "/nothing", "", nil, 404, "", "openapi.json"},
 		{"old version of a file", "GET", "/ui/0/boot.js", "", nil, 404, "", "boot.js"},
