@@ -284,6 +284,111 @@ func TestEvalVOSOnDAVIS(t *testing.T) {
 	}
 }
 
+// known writes pictures of the sky above grass, which the embedded pair can tell apart.
+func known(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	const w, h = 160, 120
+	picture, ids := image.NewRGBA(image.Rect(0, 0, w, h)), image.NewGray16(image.Rect(0, 0, w, h))
+	for y := range h {
+		for x := range w {
+			n := uint8((x*7 + y*13 + x*y) % 40)
+			if y < h/2 {
+				picture.Set(x, y, color.RGBA{120 + n/8, 180 + n/8, 240, 255})
+				ids.SetGray16(x, y, color.Gray16{Y: 300})
+			} else {
+				picture.Set(x, y, color.RGBA{30 + n, 110 + n, 20 + n/2, 255})
+				ids.SetGray16(x, y, color.Gray16{Y: 2})
+			}
+		}
+	}
+	for path, img := range map[string]image.Image{"images/a.png": picture, "ids/a.png": ids} {
+		var b bytes.Buffer
+		if err := png.Encode(&b, img); err != nil {
+			t.Fatal(err)
+		}
+		write(t, filepath.Join(dir, filepath.FromSlash(path)), b.String())
+	}
+	write(t, filepath.Join(dir, "index.json"), `[{"image": "a.png", "ids": "a.png", "classes": {"300": "sky", "2": "grass-merged", "9": "car", "4": "xyzzy"}}]`)
+	return dir
+}
+
+func TestEvalText(t *testing.T) {
+	dir := known(t)
+	code, stdout, stderr := outrider(t, t.Context(), "eval", "text", "--data", dir, "--json", "-")
+	if code != exitDone {
+		t.Fatalf("exit %d\n%s", code, stderr)
+	}
+	rep := decodeJSON[textReport](t, stdout)
+	if rep.Segments != 2 || len(rep.Groups) != 2 || rep.Groups[0].Name != "grass" || rep.Groups[1].Name != "sky" || len(rep.Names) != 34 {
+		t.Fatalf("%+v", rep)
+	}
+	sum := 0
+	for _, row := range rep.Confusion {
+		for _, n := range row {
+			sum += n
+		}
+	}
+	if sum != 2 || rep.Top1 < 0.5 { // a flat blue is sky enough
+		t.Errorf("%d answers in the table, top-1 %.2f", sum, rep.Top1)
+	}
+	code, stdout, _ = outrider(t, t.Context(), "eval", "text", "--data", dir)
+	if code != exitDone || !strings.Contains(stdout, "confusion") || !strings.Contains(stdout, "sky") {
+		t.Errorf("exit %d\n%s", code, stdout)
+	}
+}
+
+func TestEvalTextRefuses(t *testing.T) {
+	empty, broken, colour, outside := t.TempDir(), t.TempDir(), known(t), known(t)
+	write(t, filepath.Join(broken, "index.json"), `{"a": 1}`)
+	picture, err := os.ReadFile(filepath.Join(colour, "images", "a.png"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, filepath.Join(colour, "ids", "a.png"), string(picture))
+	write(t, filepath.Join(outside, "index.json"), `[{"image": "../../a.png", "ids": "a.png"}]`)
+	unknown := known(t)
+	write(t, filepath.Join(unknown, "index.json"), `[{"image": "a.png", "ids": "a.png", "classes": {"2": "xyzzy"}}]`)
+	for name, c := range map[string]struct {
+		args []string
+		code int
+		want string
+	}{
+		"no data":       {nil, exitUsage, "--data is required"},
+		"nothing there": {[]string{"--data", empty}, exitFailed, "images/a.jpg"},
+		"broken":        {[]string{"--data", broken}, exitFailed, "read index"},
+		"colour":        {[]string{"--data", colour}, exitFailed, "want a grey PNG"},
+		"outside":       {[]string{"--data", outside}, exitFailed, "want names of files"},
+		"no class":      {[]string{"--data", unknown}, exitFailed, "no segment"},
+		"one of a pair": {[]string{"--data", empty, "--text-encoder", "x.onnx"}, exitUsage, "go together"},
+		"device":        {[]string{"--data", empty, "--device", "abacus"}, exitUsage, "abacus"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			code, stdout, stderr := outrider(t, t.Context(), append([]string{"eval", "text"}, c.args...)...)
+			if code != c.code || !strings.Contains(stderr, c.want) || stdout != "" {
+				t.Errorf("exit %d, want %d; stdout %q, stderr %q, want %q in it", code, c.code, stdout, stderr, c.want)
+			}
+		})
+	}
+}
+
+// TestEvalTextOnSegments holds a floor on the pictures that the embedded pair was made with:
+// it guards what surrounds the networks, not their quality.
+func TestEvalTextOnSegments(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes seconds")
+	}
+	code, stdout, stderr := outrider(t, t.Context(), "eval", "text", "--data", shared(t, "segments"), "--every", "14", "--json", "-")
+	if code != exitDone {
+		t.Fatalf("exit %d\n%s", code, stderr)
+	}
+	rep := decodeJSON[textReport](t, stdout)
+	t.Logf("%d segments, top-1 %.2f, named %d, right %d", rep.Segments, rep.Top1, rep.Named, rep.Right)
+	if rep.Segments < 60 || rep.Top1 < 0.8 || float64(rep.Right) < 0.85*float64(rep.Named) {
+		t.Errorf("%d segments, top-1 %.2f, named %d of which right %d", rep.Segments, rep.Top1, rep.Named, rep.Right)
+	}
+}
+
 // shared finds data for measuring beside the checkout.
 func shared(t *testing.T, name string) string {
 	t.Helper()
