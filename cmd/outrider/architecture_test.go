@@ -18,6 +18,7 @@ var rules = map[string][]string{
 	"pipeline/mask":     {},
 	"pipeline":          {"pipeline/mask"},
 	"pipeline/overlay":  {"pipeline"},
+	"pipeline/flow":     {"pipeline"},
 	"pipeline/pipetest": {"pipeline"},
 	"tracker":           {"pipeline", "tracker"},
 	"tracker/obstacle":  {"pipeline", "tracker", "calib"},

@@ -1,0 +1,14 @@
+// Package flow follows points from one frame to the next: corners (Shi and Tomasi, CVPR 1994)
+// and pyramidal Lucas-Kanade (Bouguet 2000) in plain Go, for whoever needs the motion of the
+// picture: camera motion, self-calibration, time to collision.
+//
+//	var a, b flow.Image
+//	a.Load(first.Data, first.Width, first.Height)
+//	b.Load(second.Data, second.Width, second.Height)
+//	points := a.Corners(nil, 24, pipeline.Box{X2: float64(first.Width), Y2: float64(first.Height)})
+//	tracker.Track(&a, &b, points, moved, ok)
+//
+// Positions are frame pixels with (0, 0) at the outer corner of the top left pixel. Frames wider
+// than 960 pixels are reduced first. All buffers are kept: steady use allocates nothing. Nothing
+// here is safe for concurrent use.
+package flow
