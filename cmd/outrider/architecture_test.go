@@ -35,7 +35,8 @@ var rules = map[string][]string{
 	"streams/store":     {"pipeline", "streams/store"},
 	"streams/record":    {"pipeline", "streams/vpx", "streams/export", "streams/record"},
 	"streams/web":       {"pipeline", "streams/web"},
-	"cmd":               {"pipeline", "tracker", "calib", "models", "streams", "cmd"},
+	"docs":              {},
+	"cmd":               {"pipeline", "tracker", "calib", "models", "streams", "docs", "cmd"},
 }
 
 // opencv may be imported by these only: a Mat never travels between rooms.

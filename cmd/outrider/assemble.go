@@ -72,7 +72,7 @@ func (s *service) Initialize(ctx context.Context) error {
 		s.Overlay = func(c config.Config) config.Config { return c }
 	}
 	s.setup = &setup{service: s, file: s.File, overlay: s.Overlay}
-	s.models = modelSet{Model: s.Config.Model, Text: s.Config.Text}
+	s.models = modelSet{Model: s.Config.Model, Text: s.Config.Text, Catalogue: s.Config.Catalogue}
 	if err := s.models.Initialize(); err != nil {
 		return err
 	}
@@ -80,6 +80,7 @@ func (s *service) Initialize(ctx context.Context) error {
 	if err := s.models.Fallback(); err != nil && s.Config.Model.Device != "auto" {
 		s.Log.Warn("the model runs on another device than asked for", "device", s.models.Provider(), "error", err)
 	}
+	s.Log.Info("model loaded", "model", s.models.Name(), "device", s.models.Provider(), "threads", s.models.segment.Threads())
 	if err := s.startSinks(); err != nil {
 		return err
 	}

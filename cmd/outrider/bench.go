@@ -97,7 +97,7 @@ func runBench(ctx context.Context, o benchOptions, stdout, stderr io.Writer) err
 			o.source = fmt.Sprintf("synth:road?frames=%d", o.frames)
 		}
 	}
-	m := &modelSet{Model: conf.Model, Text: conf.Text}
+	m := &modelSet{Model: conf.Model, Text: conf.Text, Catalogue: conf.Catalogue}
 	if err := m.Initialize(); err != nil {
 		return err
 	}
@@ -124,7 +124,7 @@ func runBench(ctx context.Context, o benchOptions, stdout, stderr io.Writer) err
 
 	fmt.Fprintln(stderr, "network alone")
 	network := func() (float64, error) {
-		d, err := networkTime(o.model, res.Input, res.Threads, m.Model.Device, len(frames))
+		d, err := networkTime(m.segment.Path, res.Input, res.Threads, m.Model.Device, len(frames))
 		return perFrame(d), err
 	}
 	if res.Network, err = network(); err != nil {
@@ -189,42 +189,19 @@ func networkTime(file string, input [2]int, threads int, device string, n int) (
 	if err != nil {
 		return 0, err
 	}
-	s, err := ort.Open(data, ort.Options{Device: device, Threads: threads, Outputs: []string{"output0", "output1"}})
+	p, err := newProbe(data, ort.Options{Device: device, Threads: threads, Outputs: []string{"output0", "output1"}}, input[0], input[1])
 	if err != nil {
 		return 0, err
 	}
-	defer s.Close()
-	in, err := ort.NewTensor[float32](1, 3, int64(input[1]), int64(input[0]))
-	if err != nil {
-		return 0, err
-	}
-	defer in.Close()
-	for i := range in.Data { // a plain picture would make no difference, but prove it
-		in.Data[i] = float32(i%255) / 255
-	}
-	// The first run makes the output tensors, which the others write again.
-	out := make([]ort.Value, 2)
-	if err := s.Run([]ort.Value{in}, out); err != nil {
-		return 0, err
-	}
-	defer func() {
-		for _, v := range out {
-			v.Close()
-		}
-	}()
-	b, err := s.Bind([]ort.Value{in}, out)
-	if err != nil {
-		return 0, err
-	}
-	defer b.Close()
+	defer p.close()
 	for range 3 {
-		if err := b.Run(); err != nil {
+		if err := p.run(); err != nil {
 			return 0, err
 		}
 	}
 	start := time.Now()
 	for range n {
-		if err := b.Run(); err != nil {
+		if err := p.run(); err != nil {
 			return 0, err
 		}
 	}

@@ -124,7 +124,7 @@ func newRoot() *cobra.Command {
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return usagef("%w; see %s --help", err, c.CommandPath())
 	})
-	root.AddCommand(runCommand(), trackCommand(), segmentCommand(), benchCommand(), evalCommand(), doctorCommand(), configCommand(), versionCommand(), captureChildCommand())
+	root.AddCommand(runCommand(), trackCommand(), segmentCommand(), benchCommand(), evalCommand(), doctorCommand(), modelsCommand(), configCommand(), versionCommand(), captureChildCommand())
 	for _, c := range root.Commands() {
 		wrapArgs(c)
 	}

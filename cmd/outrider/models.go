@@ -3,6 +3,9 @@ package main
 import (
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
 
 	"github.com/spf13/pflag"
 
@@ -24,7 +27,7 @@ type modelFlags struct {
 
 func (m *modelFlags) add(f *pflag.FlagSet) {
 	d := config.Default().Model
-	f.StringVar(&m.model, "model", "", "segmentation model, an ONNX `file`; default the embedded one")
+	f.StringVar(&m.model, "model", "", "segmentation model: a `name` of the catalogue (outrider models list) or an ONNX file; default the embedded one")
 	f.StringVar(&m.device, "device", d.Device, "where it runs: auto, cpu, cuda[:n], tensorrt, openvino, coreml")
 	f.IntVar(&m.input, "input", d.Input, "long side of its input in `pixels`, a multiple of 32")
 	f.IntVar(&m.threads, "threads", d.Threads, "its threads, 0 for what suits the machine")
@@ -34,17 +37,31 @@ func (m *modelFlags) add(f *pflag.FlagSet) {
 // config is the default configuration with the flags over it.
 func (m *modelFlags) config() (config.Config, error) {
 	c := config.Default()
-	c.Model.File, c.Model.Device, c.Model.Input, c.Model.Threads, c.Model.Confidence = m.model, m.device, m.input, m.threads, m.confidence
+	chooseModel(&c.Model, m.model)
+	c.Model.Device, c.Model.Input, c.Model.Threads, c.Model.Confidence = m.device, m.input, m.threads, m.confidence
 	if err := c.Validate(); err != nil {
 		return c, &usageError{err}
 	}
 	return c, nil
 }
 
+// chooseModel takes what --model says: a name of the catalogue or a file; empty leaves all as
+// it is.
+func chooseModel(m *config.Model, model string) {
+	switch {
+	case model == "":
+	case isFile(model):
+		m.File = model
+	default:
+		m.Name, m.File = model, ""
+	}
+}
+
 // modelSet is the segmentation model and the text encoders of one run.
 type modelSet struct {
-	Model config.Model
-	Text  config.Text
+	Model     config.Model
+	Text      config.Text
+	Catalogue config.Catalogue
 
 	segment *fastsam.Model
 	text    *clip.Model
@@ -55,23 +72,101 @@ func (m *modelSet) Initialize() error {
 	if _, err := ort.ParseDevice(m.Model.Device); err != nil {
 		return &usageError{fmt.Errorf("model.device: %w", err)}
 	}
-	if _, err := models.Find(m.Model.Name); err != nil {
-		return &usageError{fmt.Errorf("model.name: %w", err)}
+	run, err := m.runOptions()
+	if err != nil {
+		return err
 	}
-	run := ort.Options{Device: m.Model.Device, Threads: m.Model.Threads, Fallback: m.Model.Fallback == "cpu"}
+	input := m.Model.Input
+	if input == config.Default().Model.Input {
+		input = 0 // the model's own where it is fixed
+	}
 	m.segment = &fastsam.Model{
-		Path: m.Model.File, Input: m.Model.Input, Confidence: m.Model.Confidence, IoU: m.Model.IoU,
+		Path: m.Model.File, Input: input, Confidence: m.Model.Confidence, IoU: m.Model.IoU,
 		MaxSegments: m.Model.MaxSegments, Session: run,
+	}
+	m.segment.Shape[0], m.segment.Shape[1], err = m.Model.FixedShape()
+	if err != nil {
+		return &usageError{fmt.Errorf("model.shape: %w", err)}
+	}
+	if m.Model.File == "" && !strings.EqualFold(m.Model.Name, models.DefaultName) {
+		_, files, err := m.pulled("model.name", m.Model.Name, models.TaskSegment)
+		if err != nil {
+			return err
+		}
+		m.segment.Path = files[models.RoleModel]
 	}
 	if err := m.segment.Initialize(); err != nil {
 		m.segment = nil
 		return err
 	}
-	m.text = &clip.Model{Runtime: run}
+	if err := m.textModel(run); err != nil {
+		return errors.Join(err, m.Close())
+	}
 	if err := m.text.Initialize(); err != nil {
 		m.text = nil
 		return errors.Join(err, m.Close())
 	}
+	return nil
+}
+
+// runOptions says how networks run.
+func (m *modelSet) runOptions() (ort.Options, error) {
+	run := ort.Options{
+		Device: m.Model.Device, Threads: m.Model.Threads, Fallback: m.Model.Fallback == "cpu",
+		GPUMemory: int64(m.Model.GPUMemory), FP16: m.Model.Precision != "fp32" && m.Model.Precision != "",
+		INT8: m.Model.Precision == "int8", Calibration: m.Model.Calibration, EngineCache: m.Model.EngineCache,
+	}
+	d, err := ort.ParseDevice(m.Model.Device)
+	if err != nil || d.Name == ort.DeviceAuto || d.Name == ort.DeviceCPU || d.Name == ort.DeviceCUDA {
+		return run, err // nothing is compiled
+	}
+	if run.EngineCache == "" {
+		cache, err := os.UserCacheDir()
+		if err != nil {
+			return run, fmt.Errorf("find the folder of compiled networks: %w; set model.engine_cache", err)
+		}
+		run.EngineCache = filepath.Join(cache, "outrider", "engines")
+	}
+	if err := os.MkdirAll(run.EngineCache, 0o700); err != nil {
+		return run, fmt.Errorf("make the folder of compiled networks: %w; set model.engine_cache", err)
+	}
+	return run, nil
+}
+
+// pulled finds a model of the catalogue and its files. key is where the name stands, for
+// errors.
+func (m *modelSet) pulled(key, name string, task models.Task) (models.Entry, map[string]string, error) {
+	folder, err := models.OpenFolder(m.Catalogue.Dir, m.Catalogue.Manifest)
+	if err != nil {
+		return models.Entry{}, nil, err
+	}
+	e, err := folder.Find(name)
+	if err != nil {
+		return e, nil, &usageError{fmt.Errorf("%s: %w", key, err)}
+	}
+	if e.Task != task {
+		return e, nil, usagef("%s: %s is for %s, want a model for %s (outrider models list)", key, e.Name, e.Task, task)
+	}
+	files, err := folder.Use(e)
+	return e, files, err
+}
+
+// textModel fills m.text, the embedded encoders or pulled ones.
+func (m *modelSet) textModel(run ort.Options) error {
+	run.Shapes = nil
+	m.text = &clip.Model{Runtime: run}
+	if m.Text.Name == "" || strings.EqualFold(m.Text.Name, config.Default().Text.Name) {
+		return nil
+	}
+	e, files, err := m.pulled("text.name", m.Text.Name, models.TaskText)
+	if err != nil {
+		m.text = nil
+		return err
+	}
+	m.text.ImageFile, m.text.TextFile = files[models.RoleImage], files[models.RoleText]
+	m.text.Size = e.Input
+	copy(m.text.Mean[:], e.Mean)
+	copy(m.text.Std[:], e.Std)
 	return nil
 }
 

@@ -20,34 +20,45 @@ type progress struct {
 	start time.Time
 	said  time.Time
 	done  int
+	bytes bool // count bytes instead of frames
 }
 
 // progressEvery is the time between two lines where there is no terminal.
 const progressEvery = 5 * time.Second
 
 func newProgress(out io.Writer, name string, total int) *progress {
-	p := &progress{out: out, name: name, total: total, start: time.Now(), said: time.Now()}
-	if f, ok := out.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
-		n := int64(total)
+	return startProgress(&progress{out: out, name: name, total: total})
+}
+
+// newByteProgress is newProgress for work that is counted in bytes.
+func newByteProgress(out io.Writer, name string, total int64) *progress {
+	return startProgress(&progress{out: out, name: name, total: int(total), bytes: true})
+}
+
+func startProgress(p *progress) *progress {
+	p.start, p.said = time.Now(), time.Now()
+	unit := []progressbar.Option{progressbar.OptionShowCount(), progressbar.OptionShowIts(), progressbar.OptionSetItsString("frames")}
+	if p.bytes {
+		unit = []progressbar.Option{progressbar.OptionShowBytes(true)}
+	}
+	if f, ok := p.out.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
+		n := int64(p.total)
 		if n <= 0 {
 			n = -1
 		}
-		p.bar = progressbar.NewOptions64(n,
-			progressbar.OptionSetWriter(out),
-			progressbar.OptionSetDescription(name),
-			progressbar.OptionShowCount(),
-			progressbar.OptionShowIts(),
-			progressbar.OptionSetItsString("frames"),
+		p.bar = progressbar.NewOptions64(n, append(unit,
+			progressbar.OptionSetWriter(p.out),
+			progressbar.OptionSetDescription(p.name),
 			progressbar.OptionSetPredictTime(true),
 			progressbar.OptionThrottle(100*time.Millisecond),
 			progressbar.OptionEnableColorCodes(os.Getenv("NO_COLOR") == ""),
 			progressbar.OptionClearOnFinish(),
-		)
+		)...)
 	}
 	return p
 }
 
-// set says that n frames are done.
+// set says that n frames or bytes are done.
 func (p *progress) set(n int) {
 	p.done = n
 	if p.bar != nil {
@@ -62,6 +73,9 @@ func (p *progress) set(n int) {
 
 func (p *progress) line(now time.Time) string {
 	fps := float64(p.done) / now.Sub(p.start).Seconds()
+	if p.bytes {
+		return fmt.Sprintf("%s: %s of %s, %s/s", p.name, megabytes(int64(p.done)), megabytes(int64(p.total)), megabytes(int64(fps)))
+	}
 	if p.total <= 0 || fps == 0 {
 		return fmt.Sprintf("%s: %d frames, %.1f frames/s", p.name, p.done, fps)
 	}

@@ -72,7 +72,7 @@ Without -c and --source it runs a demo: the pedestrian video of opencv-doc, or a
 	f.DurationVar(&o.duration, "for", 0, "stop after this time and print a JSON summary")
 	f.StringVar(&o.listen, "listen", "", "`host:port` of the dashboard and API")
 	f.StringVar(&o.mqtt, "mqtt", "", "broker `URL`: embedded, off, mqtt://user:password@host:port")
-	f.StringVar(&o.model, "model", "", "segmentation model, an ONNX `file`")
+	f.StringVar(&o.model, "model", "", "segmentation model: a `name` of the catalogue or an ONNX file")
 	f.StringVar(&o.device, "device", "", "where the model runs: auto, cpu, cuda[:n], tensorrt, openvino, coreml")
 	f.IntVar(&o.input, "input", 0, "long side of the model's input in `pixels`, a multiple of 32")
 	f.IntVar(&o.threads, "threads", 0, "threads of the model, 0 for what suits the machine")
@@ -107,7 +107,7 @@ func (o *runOptions) overlay(conf config.Config, changed func(flag string) bool)
 	for flag, set := range map[string]func(){
 		"listen":     func() { conf.Web.Listen = o.listen },
 		"mqtt":       func() { conf.MQTT.URL = config.Secret(o.mqtt) },
-		"model":      func() { conf.Model.File = o.model },
+		"model":      func() { chooseModel(&conf.Model, o.model) },
 		"device":     func() { conf.Model.Device = o.device },
 		"input":      func() { conf.Model.Input = o.input },
 		"threads":    func() { conf.Model.Threads = o.threads },

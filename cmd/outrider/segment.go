@@ -92,7 +92,7 @@ func runSegment(ctx context.Context, o segmentOptions, images []string, stdout i
 	if err := os.MkdirAll(o.out, 0o755); err != nil {
 		return fmt.Errorf("make output folder: %w", err)
 	}
-	m := &modelSet{Model: conf.Model, Text: conf.Text}
+	m := &modelSet{Model: conf.Model, Text: conf.Text, Catalogue: conf.Catalogue}
 	if err := m.Initialize(); err != nil {
 		return err
 	}

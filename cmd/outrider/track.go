@@ -118,7 +118,7 @@ func runTrack(ctx context.Context, o trackOptions, videos []string, stdout, stde
 	if err := os.MkdirAll(o.out, 0o755); err != nil {
 		return fmt.Errorf("make output folder: %w", err)
 	}
-	m := &modelSet{Model: conf.Model, Text: conf.Text}
+	m := &modelSet{Model: conf.Model, Text: conf.Text, Catalogue: conf.Catalogue}
 	if err := m.Initialize(); err != nil {
 		return err
 	}

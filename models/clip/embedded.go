@@ -20,6 +20,16 @@ const (
 	embeddedTextSHA256  = "15f98a824c90185925bc293197a0734cf74a7b20bb20bf14aac4ade2ccd84dc3"
 )
 
+// Embedded is the embedded pair as ONNX files, checked. The bytes are shared and not to be
+// changed.
+func Embedded() (image, text []byte, err error) {
+	if image, err = verified("image encoder", embeddedImage, embeddedImageSHA256); err != nil {
+		return nil, nil, err
+	}
+	text, err = verified("text encoder", embeddedText, embeddedTextSHA256)
+	return image, text, err
+}
+
 // verified returns weights when their checksum is right: a build from a damaged checkout (a
 // git-lfs pointer, changed line ends) must not answer nonsense.
 func verified(name string, weights []byte, want string) ([]byte, error) {

@@ -83,11 +83,7 @@ func (m *Model) initialize() error {
 	}
 	embedded := m.ImageFile == "" && m.TextFile == ""
 	if embedded {
-		image, err := verified("image encoder", embeddedImage, embeddedImageSHA256)
-		if err != nil {
-			return err
-		}
-		text, err := verified("text encoder", embeddedText, embeddedTextSHA256)
+		image, text, err := Embedded()
 		if err != nil {
 			return err
 		}

@@ -31,6 +31,11 @@ type Model struct {
 	// the smallest rectangle that holds it, one of fixed size in its own.
 	Input int
 
+	// Shape fixes a model of open size to width and height, multiples of 32: for devices that
+	// compile the network (tensorrt, openvino, coreml). Its batch is fixed to Batch with it.
+	// Zeros leave it open. Frames are letterboxed into it, whatever Input says.
+	Shape [2]int
+
 	Confidence  float64 // keep segments with a higher score; 0 means DefaultConfidence
 	IoU         float64 // drop boxes of higher IoU with a better one; 0 means DefaultIoU
 	MaskIoU     float64 // drop masks of higher IoU with a better one; 0 means DefaultMaskIoU, 1 drops none
@@ -92,6 +97,9 @@ func (m *Model) initialize() error {
 		return err
 	}
 	o := m.Session
+	if err := m.fixShape(&o); err != nil {
+		return err
+	}
 	o.Outputs = []string{m.contract.boxes, m.contract.protos}
 	if m.Drivable && m.contract.drivable != "" {
 		o.Outputs = append(o.Outputs, m.contract.drivable)
@@ -167,6 +175,25 @@ func (m *Model) fitInput() error {
 	case m.Input == 0:
 		m.Input = DefaultInput
 	}
+	return nil
+}
+
+// fixShape settles Shape with the model and asks the session for it.
+func (m *Model) fixShape(o *ort.Options) error {
+	w, h := m.Shape[0], m.Shape[1]
+	switch {
+	case w == 0 && h == 0 || w == m.contract.w && h == m.contract.h:
+		return nil
+	case w <= 0 || h <= 0 || w > maxInput || h > maxInput || w%Stride != 0 || h%Stride != 0:
+		return fmt.Errorf("shape %dx%d: want multiples of %d up to %d", w, h, Stride, maxInput)
+	case m.contract.w != 0:
+		return fmt.Errorf("shape %dx%d: the model's is fixed to %dx%d", w, h, m.contract.w, m.contract.h)
+	}
+	if m.contract.batch == 0 {
+		m.contract.batch = max(1, m.Batch)
+	}
+	m.contract.w, m.contract.h, m.Input = w, h, max(w, h)
+	o.Shapes = map[string][]int64{m.contract.input: {int64(m.contract.batch), 3, int64(h), int64(w)}}
 	return nil
 }
 

@@ -3,6 +3,7 @@ package fastsam_test
 import (
 	"context"
 	"errors"
+	"math"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -93,6 +94,9 @@ func TestInitializeRefuses(t *testing.T) {
 		"segments":   {&fastsam.Model{MaxSegments: 301}, "maximum of segments 301"},
 		"batch":      {&fastsam.Model{Batch: -1}, "batch -1"},
 		"input":      {&fastsam.Model{Input: 100}, "input size 100: want a multiple of 32"},
+		"shape":      {&fastsam.Model{Shape: [2]int{640, 100}}, "shape 640x100: want multiples of 32"},
+		"half shape": {&fastsam.Model{Shape: [2]int{640, 0}}, "shape 640x0"},
+		"other":      {&fastsam.Model{Path: "testdata/good.onnx", Shape: [2]int{640, 384}}, "the model's is fixed to 64x64"},
 		"fixed":      {&fastsam.Model{Path: "testdata/good.onnx", Input: 640}, "fixed to 64x64"},
 		"no file":    {&fastsam.Model{Path: "testdata/none.onnx"}, "no such file"},
 		"no model":   {&fastsam.Model{Bytes: []byte("hello")}, "this is text"},
@@ -104,6 +108,35 @@ func TestInitializeRefuses(t *testing.T) {
 		}
 		if err := errors.Join(c.m.Close(), c.m.Close()); err != nil {
 			t.Errorf("%s: close: %v", name, err)
+		}
+	}
+}
+
+// A fixed shape gives the segments that the same letterbox gives an open model.
+func TestShape(t *testing.T) {
+	needLibrary(t)
+	m := newModel(t, &fastsam.Model{Shape: [2]int{128, 96}, Confidence: 0.05})
+	if w, h := m.InputSize(1920, 1080); w != 128 || h != 96 {
+		t.Errorf("input %dx%d", w, h)
+	}
+	open := newModel(t, &fastsam.Model{Input: 128, Confidence: 0.05})
+	pix := make([]byte, 3*128*96)
+	for i := range pix {
+		pix[i] = byte(i * i >> 7)
+	}
+	f, err := pipeline.NewFrame("", 128, 96, pix)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, b := segmentOne(t, m, f), segmentOne(t, open, f)
+	defer a.Release()
+	defer b.Release()
+	if len(a.Segments) != len(b.Segments) {
+		t.Fatalf("%d segments fixed, %d open", len(a.Segments), len(b.Segments))
+	}
+	for i := range a.Segments {
+		if x, y := a.Segments[i], b.Segments[i]; math.Abs(x.Score-y.Score) > 1e-4 || math.Abs(x.Box.X1-y.Box.X1) > 0.1 {
+			t.Errorf("segment %d: %v %v, open %v %v", i, x.Score, x.Box, y.Score, y.Box)
 		}
 	}
 }

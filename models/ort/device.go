@@ -2,6 +2,7 @@ package ort
 
 import (
 	"fmt"
+	"path/filepath"
 	"runtime"
 	"slices"
 	"strconv"
@@ -112,9 +113,9 @@ func appendProvider(o *onnx.SessionOptions, d Device, opts Options) error {
 		// What TensorRT cannot run goes to CUDA rather than to the CPU.
 		return appendCUDA(o, d, opts)
 	case DeviceOpenVINO:
-		return o.AppendExecutionProviderOpenVINO(map[string]string{"device_type": "CPU"})
+		return o.AppendExecutionProviderOpenVINO(openVINOOptions(opts))
 	case DeviceCoreML:
-		return o.AppendExecutionProviderCoreMLV2(map[string]string{"ModelFormat": "MLProgram"})
+		return o.AppendExecutionProviderCoreMLV2(coreMLOptions(opts))
 	}
 	return fmt.Errorf("device %q is unknown", d.Name)
 }
@@ -125,15 +126,7 @@ func appendCUDA(o *onnx.SessionOptions, d Device, opts Options) error {
 		return err
 	}
 	defer func() { _ = c.Destroy() }()
-	set := map[string]string{
-		"device_id": strconv.Itoa(d.Index),
-		// Grow by what is asked for, not by powers of two: shapes are few and fixed.
-		"arena_extend_strategy": "kSameAsRequested",
-	}
-	if opts.GPUMemory > 0 {
-		set["gpu_mem_limit"] = strconv.FormatInt(opts.GPUMemory, 10)
-	}
-	if err := c.Update(set); err != nil {
+	if err := c.Update(cudaOptions(d, opts)); err != nil {
 		return err
 	}
 	return o.AppendExecutionProviderCUDA(c)
@@ -145,13 +138,7 @@ func appendTensorRT(o *onnx.SessionOptions, d Device, opts Options) error {
 		return err
 	}
 	defer func() { _ = t.Destroy() }()
-	set := map[string]string{"device_id": strconv.Itoa(d.Index), "trt_fp16_enable": flag(opts.FP16)}
-	if opts.EngineCache != "" {
-		set["trt_engine_cache_enable"] = "1"
-		set["trt_engine_cache_path"] = opts.EngineCache
-		set["trt_timing_cache_enable"] = "1"
-	}
-	if err := t.Update(set); err != nil {
+	if err := t.Update(tensorRTOptions(d, opts)); err != nil {
 		return err
 	}
 	return o.AppendExecutionProviderTensorRT(t)
@@ -162,4 +149,69 @@ func flag(b bool) string {
 		return "1"
 	}
 	return "0"
+}
+
+// The options of the providers, in the names that ONNX Runtime's documentation has.
+
+func cudaOptions(d Device, opts Options) map[string]string {
+	set := map[string]string{
+		"device_id": strconv.Itoa(d.Index),
+		// Grow by what is asked for, not by powers of two: shapes are few and fixed.
+		"arena_extend_strategy": "kSameAsRequested",
+	}
+	if opts.GPUMemory > 0 {
+		set["gpu_mem_limit"] = strconv.FormatInt(opts.GPUMemory, 10)
+	}
+	return set
+}
+
+func tensorRTOptions(d Device, opts Options) map[string]string {
+	set := map[string]string{
+		"device_id":       strconv.Itoa(d.Index),
+		"trt_fp16_enable": flag(opts.FP16),
+		"trt_int8_enable": flag(opts.INT8),
+	}
+	if opts.INT8 && opts.Calibration != "" {
+		// ONNX Runtime's own table (flatbuffers), as its calibrator writes it. The name is taken
+		// relative to the cache's folder, so it is given as an absolute path.
+		set["trt_int8_calibration_table_name"] = absolute(opts.Calibration)
+		set["trt_int8_use_native_calibration_table"] = "0"
+	}
+	if opts.EngineCache != "" {
+		set["trt_engine_cache_enable"] = "1"
+		set["trt_engine_cache_path"] = opts.EngineCache
+		set["trt_timing_cache_enable"] = "1"
+		set["trt_timing_cache_path"] = opts.EngineCache
+	}
+	return set
+}
+
+func openVINOOptions(opts Options) map[string]string {
+	set := map[string]string{"device_type": "CPU"}
+	if n, err := opts.threads(); err == nil {
+		set["num_of_threads"] = strconv.Itoa(n)
+	}
+	if opts.EngineCache != "" {
+		set["cache_dir"] = opts.EngineCache
+	}
+	return set
+}
+
+func coreMLOptions(opts Options) map[string]string {
+	set := map[string]string{"ModelFormat": "MLProgram"}
+	if len(opts.Shapes) > 0 {
+		set["RequireStaticInputShapes"] = "1"
+	}
+	if opts.EngineCache != "" {
+		set["ModelCacheDirectory"] = opts.EngineCache
+	}
+	return set
+}
+
+// absolute is path from the root, or path itself where that cannot be told.
+func absolute(path string) string {
+	if p, err := filepath.Abs(path); err == nil {
+		return p
+	}
+	return path
 }

@@ -27,9 +27,15 @@ type Options struct {
 	// serves other outputs is cut out of the graph.
 	Outputs []string
 
+	// Shapes fixes the open sides of inputs by name: TensorRT, OpenVINO and CoreML compile the
+	// network for its shape and would do so again for each new one.
+	Shapes map[string][]int64
+
 	GPUMemory   int64  // bytes that CUDA may take, 0 for no limit
 	FP16        bool   // TensorRT may compute in half precision
-	EngineCache string // folder of TensorRT's built engines, empty for none
+	INT8        bool   // TensorRT may compute with 8-bit integers: a quantized (QDQ) model, or one with Calibration
+	Calibration string // file of TensorRT's calibration table, empty for none
+	EngineCache string // folder of what TensorRT, OpenVINO and CoreML compile, empty for none; it must exist
 }
 
 // DefaultThreads is the number of threads that Options.Threads 0 means: one a physical core

@@ -97,6 +97,37 @@ func TestRun(t *testing.T) {
 	}
 }
 
+// An open side can be fixed when the model is loaded.
+func TestShapes(t *testing.T) {
+	affine := testModel(t, "affine")
+	s := open(t, affine, ort.Options{Device: "cpu", Outputs: []string{"y"}, Shapes: map[string][]int64{"x": {2, 3}}})
+	if got := s.Inputs()[0].String(); got != "x float32 [2, 3]" {
+		t.Errorf("input %s", got)
+	}
+	out := make([]ort.Value, 1)
+	if err := s.Run([]ort.Value{tensor(t, []float32{1, 2, 3, 4, 5, 6}, 2, 3)}, out); err != nil {
+		t.Fatal(err)
+	}
+	defer out[0].Close()
+	if y := out[0].(*ort.Tensor[float32]); !slices.Equal(y.Data, []float32{3, 5, 7, 9, 11, 13}) {
+		t.Errorf("y %v", y.Data)
+	}
+	if err := s.Run([]ort.Value{tensor[float32](t, nil, 1, 3)}, make([]ort.Value, 1)); err == nil {
+		t.Error("another shape was taken")
+	}
+	for want, shapes := range map[string]map[string][]int64{
+		`no input "q"`:             {"q": {1}},
+		"cannot be [2, 4]":         {"x": {2, 4}},
+		"cannot be [2]":            {"x": {2}},
+		"cannot be [0, 3]":         {"x": {0, 3}},
+		"more than 4294967296 ele": {"x": {1 << 40, 3}},
+	} {
+		if _, err := ort.Open(affine, ort.Options{Shapes: shapes}); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v: got %v", shapes, err)
+		}
+	}
+}
+
 func TestRunRefuses(t *testing.T) {
 	s := open(t, testModel(t, "affine"), ort.Options{Device: "cpu"})
 	x, wrong := tensor[float32](t, nil, 1, 3), tensor[float32](t, nil, 1, 4)

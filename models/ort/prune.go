@@ -1,7 +1,6 @@
 package ort
 
 import (
-	"encoding/binary"
 	"fmt"
 	"slices"
 )
@@ -27,9 +26,7 @@ func prune(model []byte, keep []string) ([]byte, error) {
 			graph = append(graph, f.raw...)
 			return nil
 		})
-		out = binary.AppendUvarint(out, 7<<3|wireBytes)
-		out = binary.AppendUvarint(out, uint64(len(graph)))
-		out = append(out, graph...)
+		out = appendBytes(out, 7, graph)
 		return err
 	})
 	if err != nil {

@@ -91,6 +91,14 @@ func Open(model []byte, o Options) (*Session, error) {
 	if err != nil {
 		return nil, err
 	}
+	if len(o.Shapes) > 0 {
+		if model, err = fix(model, info, o.Shapes); err != nil {
+			return nil, err
+		}
+		if info, err = Inspect(model); err != nil {
+			return nil, err
+		}
+	}
 	s := &Session{info: info, inputs: info.Inputs, outputs: info.Outputs, wanted: d, threads: threads}
 	if o.Outputs != nil {
 		if s.outputs, err = choose(info.Outputs, o.Outputs); err != nil {

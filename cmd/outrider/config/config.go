@@ -1,6 +1,9 @@
 package config
 
 import (
+	"fmt"
+	"strconv"
+	"strings"
 	"time"
 
 	"outrider/pipeline"
@@ -8,17 +11,18 @@ import (
 
 // Config is the whole configuration. Default returns the one that an empty file means.
 type Config struct {
-	Version int               `yaml:"version"` // of this format: 1
-	Log     Log               `yaml:"log"`
-	Web     Web               `yaml:"web"`
-	WebRTC  WebRTC            `yaml:"webrtc"`
-	MQTT    MQTT              `yaml:"mqtt"`
-	Store   Store             `yaml:"store"`
-	Model   Model             `yaml:"model"`
-	Text    Text              `yaml:"text"`
-	Batch   Batch             `yaml:"batch"`
-	Capture Capture           `yaml:"capture"`
-	Cameras map[string]Camera `yaml:"cameras"`
+	Version   int               `yaml:"version"` // of this format: 1
+	Log       Log               `yaml:"log"`
+	Web       Web               `yaml:"web"`
+	WebRTC    WebRTC            `yaml:"webrtc"`
+	MQTT      MQTT              `yaml:"mqtt"`
+	Store     Store             `yaml:"store"`
+	Model     Model             `yaml:"model"`
+	Text      Text              `yaml:"text"`
+	Catalogue Catalogue         `yaml:"catalogue"`
+	Batch     Batch             `yaml:"batch"`
+	Capture   Capture           `yaml:"capture"`
+	Cameras   map[string]Camera `yaml:"cameras"`
 }
 
 // Log says what is logged, to standard error.
@@ -79,6 +83,36 @@ type Model struct {
 	Device      string  `yaml:"device"` // auto, cpu, cuda[:n], tensorrt, openvino, coreml
 	Threads     int     `yaml:"threads"`
 	Fallback    string  `yaml:"fallback"` // cpu: run there when the device cannot; empty: fail
+
+	// Shape fixes the input of a model that leaves it open, like 640x384: TensorRT, OpenVINO and
+	// CoreML compile the network for one shape. Frames are letterboxed into it.
+	Shape       string `yaml:"shape"`
+	GPUMemory   Size   `yaml:"gpu_memory"`   // that CUDA may take, 0 for no limit
+	Precision   string `yaml:"precision"`    // of TensorRT: fp32, fp16, int8
+	Calibration string `yaml:"calibration"`  // TensorRT's table for int8; a quantized (QDQ) model needs none
+	EngineCache string `yaml:"engine_cache"` // folder of compiled networks; empty for the user's cache folder
+}
+
+// FixedShape is Shape as numbers, 0 when it is empty.
+func (m Model) FixedShape() (w, h int, err error) {
+	if m.Shape == "" {
+		return 0, 0, nil
+	}
+	a, b, ok := strings.Cut(m.Shape, "x")
+	w, err1 := strconv.Atoi(a)
+	h, err2 := strconv.Atoi(b)
+	if !ok || err1 != nil || err2 != nil || w < 32 || h < 32 || w > 4096 || h > 4096 || w%32 != 0 || h%32 != 0 {
+		return 0, 0, fmt.Errorf("%q, want width x height in multiples of 32, such as 640x384", m.Shape)
+	}
+	return w, h, nil
+}
+
+// Catalogue says where pulled models lie and where they come from.
+type Catalogue struct {
+	Dir      string `yaml:"dir"`      // empty for OUTRIDER_MODELS, else the user's data folder
+	Manifest string `yaml:"manifest"` // JSON laid over the program's list; empty for manifest.json in Dir
+	Mirror   Secret `yaml:"mirror"`   // an address, file:// or a folder instead of the models' own addresses
+	Proxy    Secret `yaml:"proxy"`    // empty for what the environment says
 }
 
 // Text says how words are understood.
@@ -151,7 +185,7 @@ func Default() Config {
 		WebRTC:  WebRTC{UDPPort: 8555, Codec: "vp8", Mode: "exact", ExactBudget: Duration(120 * time.Millisecond), Bitrate: 2500, MaxViewers: 32},
 		MQTT:    MQTT{URL: "embedded", Listen: "127.0.0.1:1883", Prefix: "outrider", HomeAssistant: true, Stats: Duration(time.Minute)},
 		Store:   Store{Events: Events{Retain: Duration(14 * 24 * time.Hour), MaxSize: 10 << 30}},
-		Model:   Model{Name: "everything-nano", Input: 640, Confidence: 0.25, IoU: 0.7, MaxSegments: 100, Device: "auto"},
+		Model:   Model{Name: "everything-nano", Input: 640, Confidence: 0.25, IoU: 0.7, MaxSegments: 100, Device: "auto", Precision: "fp32"},
 		Text:    Text{Name: "clip-mini", Labels: []string{"person", "car", "bicycle", "truck", "bus", "dog"}},
 		Batch:   Batch{Max: 8, Wait: Duration(5 * time.Millisecond)},
 		Capture: Capture{Isolation: "auto", OpenTimeout: Duration(10 * time.Second)},

@@ -35,6 +35,7 @@ func (c *Config) Validate() error {
 		oneOf("webrtc.codec", c.WebRTC.Codec, "vp8", "vp9"),
 		oneOf("webrtc.mode", c.WebRTC.Mode, "exact", "live"),
 		oneOf("model.fallback", c.Model.Fallback, "", "cpu"),
+		oneOf("model.precision", c.Model.Precision, "fp32", "fp16", "int8"),
 		oneOf("capture.isolation", c.Capture.Isolation, "auto", "process", "none"),
 		hostPort("web.listen", c.Web.Listen),
 		hostPort("mqtt.listen", c.MQTT.Listen),
@@ -43,6 +44,9 @@ func (c *Config) Validate() error {
 		if err != nil {
 			return err
 		}
+	}
+	if _, _, err := c.Model.FixedShape(); err != nil {
+		return bad("model.shape", "%v", err)
 	}
 	switch {
 	case c.Version != 1:
@@ -67,6 +71,10 @@ func (c *Config) Validate() error {
 		return bad("model.max_segments", "%d, want 1 to 1000", c.Model.MaxSegments)
 	case c.Model.Threads < 0 || c.Model.Threads > 1024:
 		return bad("model.threads", "%d, want 0 (automatic) to 1024", c.Model.Threads)
+	case c.Model.GPUMemory < 0:
+		return bad("model.gpu_memory", "%v, want 0 (no limit) or more", c.Model.GPUMemory)
+	case c.Model.Calibration != "" && c.Model.Precision != "int8":
+		return bad("model.calibration", "is for model.precision int8 only")
 	case c.Batch.Max < 1 || c.Batch.Max > 64:
 		return bad("batch.max", "%d, want 1 to 64", c.Batch.Max)
 	case c.Store.Events.MaxSize < 100<<20:
