@@ -39,6 +39,21 @@ type ZoneCount struct {
 	Since    time.Time      `json:"since"`                     // of the last reset
 }
 
+// ZonesOf returns the ids of the zones that a track of the same result is counted in. It may be
+// called on nil.
+func (c *Counts) ZonesOf(t *Track) []string {
+	if c == nil || t.Zones == 0 {
+		return nil
+	}
+	var ids []string
+	for i := range c.Zones {
+		if t.Zones&(1<<i) != 0 {
+			ids = append(ids, c.Zones[i].ID)
+		}
+	}
+	return ids
+}
+
 // TripCount counts trips from one zone to another.
 type TripCount struct {
 	From    string  `json:"from"`

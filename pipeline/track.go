@@ -49,5 +49,5 @@ func (t *Track) Age(now time.Time) time.Duration { return now.Sub(t.FirstSeen) }
 type Speed struct {
 	MPS     float64 `json:"mps"`       // metres a second
 	Error   float64 `json:"error_mps"` // half of the 95 % interval
-	Heading float64 `json:"heading"`   // degrees on the ground plane, clockwise from its y axis, 0 to 360
+	Heading float64 `json:"heading"`   // degrees on the ground, clockwise from its x axis, 0 to 360
 }

@@ -29,6 +29,7 @@ import (
 	"outrider/streams/web"
 	"outrider/streams/webrtc"
 	"outrider/tracker"
+	"outrider/tracker/event"
 	"outrider/tracker/prompt"
 )
 
@@ -207,7 +208,7 @@ func (s *service) addCamera(name string, c config.Camera, had []pipeline.PromptS
 	}
 	chain := newChain(&s.models)
 	cam := pipeline.Camera{
-		Name: name, Display: src.Display(), Source: src, Stages: chain.stages(), Prompts: chain.prompts,
+		Name: name, Display: src.Display(), Source: src, Stages: chain.stages(), Prompts: chain.prompts, Places: chain.counter,
 		Live: src.Live(), Rate: c.Rate,
 	}
 	if k := src.Kind(); k != capture.File && k != capture.Folder && !demo {
@@ -413,7 +414,7 @@ func (p pastEvents) Summary(ctx context.Context, q web.EventQuery, step time.Dur
 }
 
 func filterOf(q web.EventQuery) store.Filter {
-	f := store.Filter{Camera: q.Camera, Label: q.Label, Unreviewed: q.Unreviewed, Flagged: q.Flagged, From: q.From, To: q.To, Cursor: q.Cursor, Limit: q.Limit}
+	f := store.Filter{Camera: q.Camera, Label: q.Label, Zone: q.Zone, Line: q.Line, Unreviewed: q.Unreviewed, Flagged: q.Flagged, From: q.From, To: q.To, Cursor: q.Cursor, Limit: q.Limit}
 	for _, k := range q.Kinds {
 		f.Kinds = append(f.Kinds, pipeline.EventKind(k))
 	}
@@ -467,14 +468,16 @@ func recordingError(err error) error {
 type chain struct {
 	tracker *tracker.Tracker
 	prompts *prompt.Set
+	counter *event.Counter
 }
 
 func newChain(m *modelSet) *chain {
 	tr := &tracker.Tracker{}
 	return &chain{
 		tracker: tr,
+		counter: &event.Counter{},
 		prompts: &prompt.Set{Tracks: tr, Texts: m.TextEncoder(), Images: m.ImageEncoder(), Labels: m.Text.Labels, Distractors: m.Distractors()},
 	}
 }
 
-func (c *chain) stages() []pipeline.Stage { return []pipeline.Stage{c.tracker, c.prompts} }
+func (c *chain) stages() []pipeline.Stage { return []pipeline.Stage{c.tracker, c.prompts, c.counter} }

@@ -29,6 +29,8 @@ type Filter struct {
 	Camera     string
 	Kinds      []pipeline.EventKind // any of these
 	Label      string
+	Zone       string
+	Line       string
 	Unreviewed bool
 	Flagged    bool
 	From       time.Time // at or after
@@ -127,6 +129,12 @@ func (f *Filter) where() (string, []any) {
 	}
 	if f.Label != "" {
 		and("label = ?", f.Label)
+	}
+	if f.Zone != "" {
+		and("data ->> '$.zone' = ?", f.Zone)
+	}
+	if f.Line != "" {
+		and("data ->> '$.line' = ?", f.Line)
 	}
 	if f.Unreviewed {
 		and("coalesce(reviewed, 0) = 0")

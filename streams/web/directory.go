@@ -20,6 +20,8 @@ type Directory interface {
 	Latest(name string) (*pipeline.Result, error)
 	// Prompts returns the prompts of a camera.
 	Prompts(name string) (pipeline.Prompts, error)
+	// Places returns the zones and lines of a camera.
+	Places(name string) (pipeline.Places, error)
 }
 
 var _ Directory = (*pipeline.Engine)(nil)
@@ -29,6 +31,8 @@ type EventQuery struct {
 	Camera     string
 	Kinds      []string // any of these
 	Label      string
+	Zone       string
+	Line       string
 	Unreviewed bool
 	Flagged    bool
 	From       time.Time // inclusive

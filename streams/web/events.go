@@ -78,7 +78,7 @@ func (s *Server) item(e *pipeline.ReviewedEvent) eventItem {
 // eventQuery reads the filters that lists and counts of events share.
 func (s *Server) eventQuery(r *http.Request) (EventQuery, error) {
 	v := r.URL.Query()
-	q := EventQuery{Camera: v.Get("camera"), Label: v.Get("label")}
+	q := EventQuery{Camera: v.Get("camera"), Label: v.Get("label"), Zone: v.Get("zone"), Line: v.Get("line")}
 	if k := v.Get("kind"); k != "" {
 		q.Kinds = strings.Split(k, ",")
 	}

@@ -14,6 +14,7 @@ import (
 	"outrider/pipeline"
 	"outrider/pipeline/mask"
 	"outrider/streams/web"
+	counting "outrider/tracker/event"
 )
 
 // yard is a directory of cameras that a test sets up and changes.
@@ -26,6 +27,7 @@ type fakeCamera struct {
 	status  pipeline.CameraStatus
 	latest  *pipeline.Result
 	prompts pipeline.Prompts
+	places  pipeline.Places
 }
 
 func newYard(names ...string) *yard {
@@ -37,6 +39,7 @@ func newYard(names ...string) *yard {
 				Width: 320, Height: 240, FPS: 9.5, CaptureFPS: 25, Frames: 100, Processed: 40, Dropped: 60, LatencyMS: 42.5,
 			},
 			prompts: &fakePrompts{camera: n, known: map[string]bool{"person": true}},
+			places:  &counting.Counter{},
 		}
 	}
 	return y
@@ -95,6 +98,19 @@ func (y *yard) Prompts(name string) (pipeline.Prompts, error) {
 		return nil, fmt.Errorf("camera %q takes no prompts", name)
 	}
 	return c.prompts, nil
+}
+
+func (y *yard) Places(name string) (pipeline.Places, error) {
+	y.mu.Lock()
+	defer y.mu.Unlock()
+	c, err := y.get(name)
+	if err != nil {
+		return nil, err
+	}
+	if c.places == nil {
+		return nil, fmt.Errorf("camera %q has no zones and lines", name)
+	}
+	return c.places, nil
 }
 
 // show makes r the newest result of its camera, as the engine does before it publishes.

@@ -186,6 +186,7 @@ func (q *EventQuery) matches(e *pipeline.ReviewedEvent) bool {
 	return (q.Camera == "" || e.Camera == q.Camera) &&
 		(len(q.Kinds) == 0 || slices.Contains(q.Kinds, string(e.Kind))) &&
 		(q.Label == "" || e.Track.Label == q.Label) &&
+		(q.Zone == "" || e.Zone == q.Zone) && (q.Line == "" || e.Line == q.Line) &&
 		!(q.Unreviewed && e.Reviewed) && !(q.Flagged && !e.Flagged) &&
 		(q.From.IsZero() || !e.Time.Before(q.From)) &&
 		(q.To.IsZero() || e.Time.Before(q.To))

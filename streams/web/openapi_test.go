@@ -145,7 +145,7 @@ func TestOpenAPIDescribesTheRoutes(t *testing.T) {
 		t.Fatal(err)
 	}
 	var served []string
-	for _, m := range regexp.MustCompile(`\{"([A-Z]+)", (api \+ )?"([^"]+)", s\.(\w+),`).FindAllSubmatch(src, -1) {
+	for _, m := range regexp.MustCompile(`\{"([A-Z]+)", (api \+ )?"([^"]+)", s\.(\w+)[,(]`).FindAllSubmatch(src, -1) {
 		path := string(m[3])
 		if len(m[2]) > 0 {
 			path = "/api/v1" + path
@@ -172,7 +172,7 @@ func TestOpenAPIDescribesTheAnswers(t *testing.T) {
 	o := loadOpenAPI(t)
 	s, _, url := withFrame(t)
 	publish(t, s, event("yard", "01", pipeline.EventStarted, time.Now()))
-	const prompts = "/api/v1/cameras/{cam}/prompts"
+	const prompts, zones, lines = "/api/v1/cameras/{cam}/prompts", "/api/v1/cameras/{cam}/zones", "/api/v1/cameras/{cam}/lines"
 	calls := []struct {
 		method, path, url, body string
 		status                  int
@@ -200,6 +200,25 @@ func TestOpenAPIDescribesTheAnswers(t *testing.T) {
 		{"GET", prompts + "/{id}", "/api/v1/cameras/yard/prompts/a", "", 200},
 		{"GET", prompts + "/{id}", "/api/v1/cameras/yard/prompts/none", "", 404},
 		{"DELETE", prompts + "/{id}", "/api/v1/cameras/yard/prompts/a", "", 204},
+		{"GET", zones, "/api/v1/cameras/yard/zones", "", 200},
+		{"GET", zones, "/api/v1/cameras/dark/zones", "", 409},
+		{"PUT", zones + "/{id}", "/api/v1/cameras/yard/zones/drive", `{"polygon":[[0,0],[1,0],[1,1]],"labels":["car"],"trips_from":["gate"],"loiter_s":5}`, 201},
+		{"PUT", zones + "/{id}", "/api/v1/cameras/yard/zones/drive", `{"polygon":[[0,0],[320,0],[320,240]],"size":[320,240],"trips_from":["gate"]}`, 200},
+		{"PUT", zones + "/{id}", "/api/v1/cameras/yard/zones/drive", `{"polygon":[[0,0],[1,1],[1,0],[0,1]]}`, 422},
+		{"PUT", zones + "/{id}", "/api/v1/cameras/yard/zones/drive", `{"shape":[]}`, 400},
+		{"GET", zones, "/api/v1/cameras/yard/zones", "", 200},
+		{"GET", zones + "/{id}", "/api/v1/cameras/yard/zones/drive", "", 200},
+		{"GET", zones + "/{id}", "/api/v1/cameras/yard/zones/none", "", 404},
+		{"POST", zones + "/{id}/reset", "/api/v1/cameras/yard/zones/drive/reset", "", 200},
+		{"POST", zones + "/{id}/reset", "/api/v1/cameras/yard/zones/none/reset", "", 404},
+		{"DELETE", zones + "/{id}", "/api/v1/cameras/yard/zones/drive", "", 204},
+		{"DELETE", zones + "/{id}", "/api/v1/cameras/yard/zones/drive", "", 404},
+		{"PUT", lines + "/{id}", "/api/v1/cameras/yard/lines/gate", `{"from":[0,0.5],"to":[1,0.5],"margin":0.1}`, 201},
+		{"PUT", lines + "/{id}", "/api/v1/cameras/yard/lines/gate", `{"from":[9,9],"to":[9,9]}`, 422},
+		{"GET", lines, "/api/v1/cameras/yard/lines", "", 200},
+		{"GET", lines + "/{id}", "/api/v1/cameras/yard/lines/gate", "", 200},
+		{"POST", lines + "/{id}/reset", "/api/v1/cameras/yard/lines/gate/reset", "", 200},
+		{"DELETE", lines + "/{id}", "/api/v1/cameras/yard/lines/gate", "", 204},
 		{"GET", "/api/v1/events", "/api/v1/events?limit=5", "", 200},
 		{"GET", "/api/v1/events", "/api/v1/events?limit=x", "", 400},
 		{"PATCH", prompts + "/{id}", "/api/v1/cameras/yard/prompts/b", `{"level":1}`, 200},
@@ -276,6 +295,28 @@ func TestOpenAPIExamples(t *testing.T) {
 		text := strings.Replace(string(body), "[[320,240]]", "[[310,230]]", 1)
 		if a := do(t, "POST", url+"/api/v1/cameras/yard/prompts", text); a.status != 201 {
 			t.Errorf("example %s: %d %s", name, a.status, a.body)
+		}
+	}
+}
+
+// The examples of zones and lines are bodies that the API takes.
+func TestOpenAPIPlaceExamples(t *testing.T) {
+	o := loadOpenAPI(t)
+	_, _, url := withFrame(t)
+	for _, kind := range []string{"zones", "lines"} {
+		v, _ := o.dig("paths", "/api/v1/cameras/{cam}/"+kind+"/{id}", "put", "requestBody", "content", "application/json", "examples")
+		examples := v.(map[string]any)
+		if len(examples) < 2 {
+			t.Fatalf("%d examples of %s", len(examples), kind)
+		}
+		for name, e := range examples {
+			body, err := json.Marshal(e.(map[string]any)["value"])
+			if err != nil {
+				t.Fatal(err)
+			}
+			if a := do(t, "PUT", url+"/api/v1/cameras/yard/"+kind+"/"+name, string(body)); a.status != 201 {
+				t.Errorf("example %s: %d %s", name, a.status, a.body)
+			}
 		}
 	}
 }

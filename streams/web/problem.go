@@ -36,6 +36,7 @@ func asProblem(err error) *Problem {
 		p       *Problem
 		camera  *pipeline.UnknownCameraError
 		prompt  *pipeline.PromptError
+		place   *pipeline.PlaceError
 		text    *pipeline.UnknownTextError
 		tooLong *http.MaxBytesError
 		config  *ConfigError
@@ -48,12 +49,15 @@ func asProblem(err error) *Problem {
 	case errors.As(err, &prompt):
 		p = problem(http.StatusUnprocessableEntity, "%v", err)
 		p.Field = prompt.Field
+	case errors.As(err, &place):
+		p = problem(http.StatusUnprocessableEntity, "%v", err)
+		p.Field = place.Field
 	case errors.As(err, &text):
 		p = problem(http.StatusUnprocessableEntity, "%v", err)
 		p.Field, p.Known = "text", text.Near
 	case errors.As(err, &tooLong):
 		p = problem(http.StatusRequestEntityTooLarge, "the body is larger than %d bytes", tooLong.Limit)
-	case errors.Is(err, pipeline.ErrNoPrompt), errors.Is(err, ErrNoEvent), errors.Is(err, ErrNoRecording):
+	case errors.Is(err, pipeline.ErrNoPrompt), errors.Is(err, pipeline.ErrNoPlace), errors.Is(err, ErrNoEvent), errors.Is(err, ErrNoRecording):
 		p = problem(http.StatusNotFound, "%v", err)
 	case errors.Is(err, pipeline.ErrPromptExists):
 		p = problem(http.StatusConflict, "%v", err)

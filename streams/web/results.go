@@ -25,7 +25,8 @@ type trackList struct {
 
 type trackItem struct {
 	pipeline.Track
-	Mask *mask.RLE `json:"mask,omitempty"` // with ?masks=1, at the frame's size
+	Zones []string  `json:"zones,omitempty"` // that it is counted in
+	Mask  *mask.RLE `json:"mask,omitempty"`  // with ?masks=1, at the frame's size
 }
 
 type segmentList struct {
@@ -77,7 +78,7 @@ func (s *Server) tracks(w http.ResponseWriter, r *http.Request) error {
 		defer res.Release()
 		var e mask.Encoder
 		for _, t := range res.Tracks {
-			item := trackItem{Track: t}
+			item := trackItem{Track: t, Zones: res.Counts.ZonesOf(&t)}
 			if masks {
 				item.Mask = encode(&e, t.Mask, ref)
 			}

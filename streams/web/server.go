@@ -47,6 +47,7 @@ type Server struct {
 	assets   *assets
 	hub      hub
 	waiters  waiters
+	changing sync.Mutex    // from looking at a zone or line's tag to changing it
 	encoding chan struct{} // one element a JPEG being encoded
 	movies   atomic.Int32  // open MJPEG streams
 

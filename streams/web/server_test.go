@@ -88,7 +88,7 @@ func (a answer) problem(t *testing.T) web.Problem {
 func withFrame(t *testing.T) (*web.Server, *yard, string) {
 	y := newYard("yard", "dark")
 	y.cameras["dark"].status = pipeline.CameraStatus{Name: "dark", State: pipeline.CameraRetrying, Since: time.Now(), Error: "open: timeout"}
-	y.cameras["dark"].prompts = nil
+	y.cameras["dark"].prompts, y.cameras["dark"].places = nil, nil
 	y.show(result(t, "yard", 5, pipeline.Box{X1: 10, Y1: 20, X2: 50, Y2: 60}))
 	m := &web.Metrics{Directory: y}
 	if err := m.Initialize(); err != nil {

@@ -19,7 +19,8 @@ import (
 // pipeline.Places are safe for concurrent use; Process and Reset belong to the camera's
 // goroutine.
 type Counter struct {
-	Ground Ground // for speeds, nil for none
+	Ground     Ground // for speeds, nil for none
+	GroundSize [2]int // width and height of the picture whose pixels Ground takes, zero for the frame's
 
 	StationaryAfter time.Duration // at rest for so long is stationary, default 5 s
 

@@ -8,38 +8,30 @@ import (
 	"outrider/pipeline"
 )
 
-// Ground maps positions in the picture to positions on the ground.
+// Ground maps positions in a picture to positions on the ground.
 type Ground interface {
-	// Locate returns where on the ground the point p of a w x h picture lies, when its
-	// position in the picture is known up to standard errors of sx and sy pixels. ok is false
+	// Metres returns where on the ground the pixel at lies: its position in metres, y to the
+	// left of x, and the covariance xx, xy, yy of its error in square metres. ok is false
 	// where the picture shows no ground, such as above the horizon.
-	Locate(p pipeline.Point, w, h int, sx, sy float64) (at Position, ok bool)
+	Metres(at pipeline.Point) (pos pipeline.Point, cov [3]float64, ok bool)
 }
 
-// Position is a place on the ground plane in metres, with the covariance of its error in
-// square metres.
-type Position struct {
-	X, Y       float64
-	XX, XY, YY float64
-}
+// pixelError is the standard error of a box's side in pixels of the calibrated picture.
+const pixelError = 2
 
 // Plane is the ground plane of a camera that does not move, by the positions of four points.
 type Plane struct {
-	size [2]int
-	m    [9]float64 // picture to ground, row by row; the last row is positive where there is ground
+	m [9]float64 // picture to ground, row by row; the last row is positive where there is ground
 }
 
 var _ Ground = (*Plane)(nil)
 
-// NewPlane makes the plane of four points of a picture of the given size (width, height) and
-// their places on the ground in metres. No three of them may lie in a line, in the picture or
+// NewPlane makes the plane of four pixels of a picture and their places on the ground in metres,
+// y to the left of x. No three of them may lie in a line, in the picture or
 // on the ground, and both must go round in one order.
-func NewPlane(size [2]int, picture, ground []pipeline.Point) (*Plane, error) {
+func NewPlane(picture, ground []pipeline.Point) (*Plane, error) {
 	if len(picture) != 4 || len(ground) != 4 {
 		return nil, fmt.Errorf("ground plane: %d points and %d places, want 4 and 4", len(picture), len(ground))
-	}
-	if size[0] < 1 || size[1] < 1 {
-		return nil, fmt.Errorf("ground plane: size [%d, %d], want the width and height of the picture", size[0], size[1])
 	}
 	for i := range 4 {
 		for _, v := range [4]float64{picture[i].X, picture[i].Y, ground[i].X, ground[i].Y} {
@@ -62,7 +54,7 @@ func NewPlane(size [2]int, picture, ground []pipeline.Point) (*Plane, error) {
 			}
 		}
 	}
-	p := &Plane{size: size}
+	p := &Plane{}
 	m, err := homography(picture, ground)
 	if err != nil {
 		return nil, err
@@ -126,23 +118,18 @@ func homography(from, to []pipeline.Point) (m [9]float64, err error) {
 // than a hundred times what it is worth there.
 const horizon = 0.01
 
-// Locate implements Ground. The covariance is that of the first-order propagation.
-func (p *Plane) Locate(q pipeline.Point, w, h int, sx, sy float64) (Position, bool) {
-	if w < 1 || h < 1 {
-		return Position{}, false
-	}
-	kx, ky := float64(p.size[0])/float64(w), float64(p.size[1])/float64(h)
-	x, y := q.X*kx, q.Y*ky
-	d := p.m[6]*x + p.m[7]*y + p.m[8]
+// Metres implements Ground. The covariance is what an error of two pixels does, to first order.
+func (p *Plane) Metres(at pipeline.Point) (pos pipeline.Point, cov [3]float64, ok bool) {
+	d := p.m[6]*at.X + p.m[7]*at.Y + p.m[8]
 	if !(d > horizon) { // NaN too
-		return Position{}, false
+		return pos, cov, false
 	}
-	u, v := (p.m[0]*x+p.m[1]*y+p.m[2])/d, (p.m[3]*x+p.m[4]*y+p.m[5])/d
-	ux, uy := (p.m[0]-u*p.m[6])/d*kx*sx, (p.m[1]-u*p.m[7])/d*ky*sy
-	vx, vy := (p.m[3]-v*p.m[6])/d*kx*sx, (p.m[4]-v*p.m[7])/d*ky*sy
-	at := Position{X: u, Y: v, XX: ux*ux + uy*uy, XY: ux*vx + uy*vy, YY: vx*vx + vy*vy}
-	if math.IsNaN(at.X+at.Y+at.XX+at.YY) || math.IsInf(at.X+at.Y+at.XX+at.YY, 0) {
-		return Position{}, false
+	u, v := (p.m[0]*at.X+p.m[1]*at.Y+p.m[2])/d, (p.m[3]*at.X+p.m[4]*at.Y+p.m[5])/d
+	ux, uy := (p.m[0]-u*p.m[6])/d*pixelError, (p.m[1]-u*p.m[7])/d*pixelError
+	vx, vy := (p.m[3]-v*p.m[6])/d*pixelError, (p.m[4]-v*p.m[7])/d*pixelError
+	cov = [3]float64{ux*ux + uy*uy, ux*vx + uy*vy, vx*vx + vy*vy}
+	if sum := u + v + cov[0] + cov[2]; math.IsNaN(sum) || math.IsInf(sum, 0) {
+		return pos, cov, false
 	}
-	return at, true
+	return pipeline.Point{X: u, Y: v}, cov, true
 }

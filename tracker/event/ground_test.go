@@ -27,11 +27,12 @@ func (road) see(x, y float64) pipeline.Point {
 func plane(t testing.TB) *event.Plane {
 	t.Helper()
 	ground := points(-4, 15, 4, 15, 4, 40, -4, 40)
-	var picture []pipeline.Point
+	var picture, metres []pipeline.Point
 	for _, p := range ground {
 		picture = append(picture, road{}.see(p.X, p.Y))
+		metres = append(metres, pipeline.Point{X: p.Y, Y: -p.X}) // ahead, left
 	}
-	p, err := event.NewPlane([2]int{1280, 720}, picture, ground)
+	p, err := event.NewPlane(picture, metres)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -42,31 +43,28 @@ func TestPlane(t *testing.T) {
 	p := plane(t)
 	for _, g := range points(0, 12, -3, 20, 6, 60, -20, 100) {
 		q := road{}.see(g.X, g.Y)
-		at, ok := p.Locate(q, 1280, 720, 1, 1)
-		if !ok || math.Hypot(at.X-g.X, at.Y-g.Y) > 1e-6*g.Y {
+		at, cov, ok := p.Metres(q)
+		if !ok || math.Hypot(at.X-g.Y, at.Y+g.X) > 1e-6*g.Y {
 			t.Errorf("(%g, %g) -> %+v, %t", g.X, g.Y, at, ok)
 		}
 		// The covariance is what small errors of the picture do.
 		rng := rand.New(rand.NewPCG(1, 1))
-		var xx, yy float64
-		const n = 4000
+		var xx, xy, yy float64
+		const n, scale = 4000, .01
 		for range n {
-			a, _ := p.Locate(pipeline.Point{X: q.X + .1*rng.NormFloat64(), Y: q.Y + .1*rng.NormFloat64()}, 1280, 720, 1, 1)
-			xx, yy = xx+(a.X-at.X)*(a.X-at.X)/n, yy+(a.Y-at.Y)*(a.Y-at.Y)/n
+			a, _, _ := p.Metres(pipeline.Point{X: q.X + 2*scale*rng.NormFloat64(), Y: q.Y + 2*scale*rng.NormFloat64()})
+			dx, dy := (a.X-at.X)/scale, (a.Y-at.Y)/scale
+			xx, xy, yy = xx+dx*dx/n, xy+dx*dy/n, yy+dy*dy/n
 		}
-		if r := 100 * xx / at.XX; r < .9 || r > 1.1 {
-			t.Errorf("(%g, %g): variance of x %g, want %g", g.X, g.Y, at.XX, 100*xx)
-		}
-		if r := 100 * yy / at.YY; r < .9 || r > 1.1 {
-			t.Errorf("(%g, %g): variance of y %g, want %g", g.X, g.Y, at.YY, 100*yy)
-		}
-		half, ok := p.Locate(pipeline.Point{X: q.X / 2, Y: q.Y / 2}, 640, 360, .5, .5)
-		if !ok || math.Abs(half.X-at.X)+math.Abs(half.Y-at.Y) > 1e-9*g.Y || math.Abs(half.YY-at.YY) > 1e-9*at.YY {
-			t.Errorf("at half the size: %+v, want %+v", half, at)
+		for i, want := range []float64{xx, xy, yy} {
+			if math.Abs(cov[i]-want) > .1*math.Sqrt(xx*yy)+.1*math.Abs(want) {
+				t.Errorf("(%g, %g): covariance %g, want %g, %g, %g", g.X, g.Y, cov, xx, xy, yy)
+				break
+			}
 		}
 	}
 	for _, q := range []pipeline.Point{{X: 640, Y: 100}, {X: 640, Y: 168}, {X: math.NaN(), Y: 400}, {X: 640, Y: math.Inf(-1)}, {X: 640, Y: math.Inf(1)}} {
-		if at, ok := p.Locate(q, 1280, 720, 1, 1); ok {
+		if at, _, ok := p.Metres(q); ok {
 			t.Errorf("%v is ground: %+v", q, at)
 		}
 	}
@@ -86,7 +84,7 @@ func TestPlaneRefuses(t *testing.T) {
 		"another order":   {good, points(0, 0, 8, 20, 8, 0, 0, 20), "do not go round in one order"},
 		"not a number":    {points(math.NaN(), 400, 500, 400, 400, 200, 200, 200), metres, "point 1 is not a number"},
 	} {
-		if _, err := event.NewPlane([2]int{640, 480}, tc.picture, tc.ground); err == nil || !strings.Contains(err.Error(), tc.want) {
+		if _, err := event.NewPlane(tc.picture, tc.ground); err == nil || !strings.Contains(err.Error(), tc.want) {
 			t.Errorf("%s: %v, want %q", name, err, tc.want)
 		}
 	}

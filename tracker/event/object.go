@@ -209,9 +209,12 @@ func (c *Counter) measure(o *object) {
 	if c.Ground == nil || o.track.Box.Y2 >= float64(c.h)-2 {
 		return
 	}
-	s := min(max(.02*o.size, 1), 6) // standard error of a box's side, pixels
-	if at, ok := c.Ground.Locate(o.at[ground], c.w, c.h, s, s); ok {
-		o.speed.add(c.clock, at)
+	p := o.at[ground]
+	if s := c.GroundSize; s[0] > 0 && s[1] > 0 {
+		p.X, p.Y = p.X*float64(s[0])/float64(c.w), p.Y*float64(s[1])/float64(c.h)
+	}
+	if at, cov, ok := c.Ground.Metres(p); ok {
+		o.speed.add(c.clock, at, cov)
 	}
 }
 

@@ -31,11 +31,11 @@ type sample struct {
 func (o *odometer) reset() { o.n, o.value = 0, pipeline.Speed{} }
 
 // add takes a place and fits anew.
-func (o *odometer) add(t float64, p Position) {
+func (o *odometer) add(t float64, at pipeline.Point, cov [3]float64) {
 	if o.n > 0 && t-o.at[(o.n-1)%speedSamples].t < speedSpacing {
 		return
 	}
-	o.at[o.n%speedSamples] = sample{t, [2]float64{p.X, p.Y}, [2]float64{1 / max(p.XX, 1e-6), 1 / max(p.YY, 1e-6)}}
+	o.at[o.n%speedSamples] = sample{t, [2]float64{at.X, at.Y}, [2]float64{1 / max(cov[0], 1e-6), 1 / max(cov[2], 1e-6)}}
 	o.n++
 	o.value = o.fit(t)
 }
@@ -68,7 +68,7 @@ func (o *odometer) fit(now float64) pipeline.Speed {
 	if !(s.MPS < 200) || !(s.Error <= max(2, s.MPS/2)) {
 		return pipeline.Speed{}
 	}
-	s.Heading = math.Mod(math.Atan2(v[0], v[1])*180/math.Pi+360, 360)
+	s.Heading = math.Mod(math.Atan2(-v[1], v[0])*180/math.Pi+360, 360)
 	return s
 }
 
