@@ -178,6 +178,9 @@ func (c *Core) hit(i, j int32) {
 		}
 	}
 	s.steer(d.box, c.now, c.frame)
+	if !s.stuff {
+		c.traffic.learn(&s.motion, c.now)
+	}
 	s.observe(c.now, d.box, d.score)
 	if d.mask != nil {
 		c.masks[i].CopyFrom(d.mask, nil)

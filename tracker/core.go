@@ -63,6 +63,7 @@ type Core struct {
 	steps   int
 	frame   float64 // seconds between frames, as a low quantile of what came
 	noise   noise
+	traffic traffic
 
 	slots   []slot
 	masks   []mask.Mask // observed mask by slot
@@ -174,6 +175,7 @@ func (c *Core) Reset() {
 	c.matched = c.matched[:0]
 	c.started, c.frame, c.steps = false, 0, 0
 	c.noise.reset()
+	c.traffic.reset()
 }
 
 func (c *Core) prepare() {
@@ -249,6 +251,7 @@ func (c *Core) load(detections []Detection) {
 }
 
 func (c *Core) warp(w *Warp) {
+	c.traffic.warp(w)
 	for _, i := range c.live {
 		s := &c.slots[i]
 		s.motion.warp(w)

@@ -212,6 +212,10 @@ func (c *Core) birth(j int32) int32 {
 	i := c.take()
 	s := &c.slots[i]
 	s.motion.start(d.box)
+	if !d.stuff {
+		v := c.traffic.expect(&s.motion, c.now)
+		s.motion.v[0], s.motion.v[1] = v.X, v.Y
+	}
 	s.state, s.parent, s.det = pipeline.Tentative, -1, j
 	s.first, s.stuff = c.now, d.stuff
 	s.observe(c.now, d.box, d.score)

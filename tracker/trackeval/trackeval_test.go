@@ -253,8 +253,8 @@ func TestCoreOnStoredDetections(t *testing.T) {
 	}{
 		{"every frame", 1, 0, false, 63.2, 72},
 		{"with camera motion", 1, 0, true, 63.4, 72},
-		{"every third frame", 3, 0, false, 58, 66},
-		{"30 % of the frames dropped", 1, 0.3, false, 60.5, 68},
+		{"every third frame", 3, 0, false, 60, 69},
+		{"30 % of the frames dropped", 1, 0.3, false, 60.8, 69},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			hota, idf1 := quality(t, c.every, c.drop, c.warps)
