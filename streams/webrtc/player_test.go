@@ -145,6 +145,7 @@ type player struct {
 	links    []string
 	pictures chan picture
 	metas    chan meta
+	channel  *pion.DataChannel
 	wg       sync.WaitGroup
 	left     sync.Once
 }
@@ -200,6 +201,7 @@ func watch(t testing.TB, base, name string, o playerOptions) *player {
 		if err != nil {
 			t.Fatal(err)
 		}
+		p.channel = d
 		d.OnMessage(func(msg pion.DataChannelMessage) {
 			var m meta
 			if err := json.Unmarshal(msg.Data, &m); err != nil || !msg.IsString {
@@ -366,6 +368,14 @@ func (p *player) meta() meta {
 		p.t.Fatal("no metadata came")
 	}
 	return meta{}
+}
+
+// want asks for another size.
+func (p *player) want(rendition string) {
+	p.t.Helper()
+	if err := p.channel.SendText(`{"t":"want","rendition":"` + rendition + `"}`); err != nil {
+		p.t.Fatal(err)
+	}
 }
 
 // leave closes the player's side without telling the server.

@@ -260,12 +260,12 @@ func (s *Server) show() {
 	s.watched.Store(&m)
 }
 
-// keyRequest asks for a key frame of a stream, when it still runs.
-func (s *Server) keyRequest(key streamKey) {
+// keyRequest asks for a key frame of what a viewer gets, when its stream still runs.
+func (s *Server) keyRequest(v *viewer) {
 	if m := s.watched.Load(); m != nil {
-		for _, st := range (*m)[key.camera] {
-			if st.key == key {
-				st.wantKey()
+		for _, st := range (*m)[v.key.camera] {
+			if st.key == v.key {
+				st.wantKey(int(v.rung.Load()))
 			}
 		}
 	}

@@ -142,7 +142,7 @@ func TestUnwatchedCameraEncodesNothing(t *testing.T) {
 	if r := do(t, http.MethodDelete, p.session, "", ""); r.status != http.StatusOK {
 		t.Errorf("DELETE: %d %s", r.status, r.body)
 	}
-	eventually(t, "the stream ends", func() bool { return figures(s, "gate way", false).Bitrate == 0 })
+	eventually(t, "the stream ends", func() bool { return figures(s, "gate way", false).Renditions[0].Bitrate == 0 })
 	frames := figures(s, "gate way", false).Frames
 	time.Sleep(100 * time.Millisecond)
 	if st := figures(s, "gate way", false); st.Frames != frames || st.Viewers != 0 {

@@ -2,6 +2,7 @@ package webrtc
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"time"
@@ -13,11 +14,14 @@ import (
 // once; a STUN server that does not answer must not delay the answer.
 const gatherTimeout = 1500 * time.Millisecond
 
+// maxWish bounds a message of a player.
+const maxWish = 4 << 10
+
 // metaChannel is the id of the negotiated data channel that carries metadata.
 const metaChannel = 1
 
 // open sets up a session: it answers the offer and starts the viewer's goroutines.
-func (s *Server) open(ctx context.Context, key streamKey, offer string, o offer) (*viewer, string, error) {
+func (s *Server) open(ctx context.Context, key streamKey, best int, offer string, o offer) (*viewer, string, error) {
 	p, err := s.newPeer()
 	if err != nil {
 		return nil, "", fmt.Errorf("set up a connection: %w", err)
@@ -26,6 +30,9 @@ func (s *Server) open(ctx context.Context, key streamKey, offer string, o offer)
 		server: s, id: newID(), key: key, peer: p, etag: `"` + newID() + `"`,
 		queue: make(chan item, queueLength), connected: make(chan struct{}), quit: make(chan struct{}), ended: make(chan struct{}),
 	}
+	v.best.Store(int32(best))
+	v.rung.Store(int32(best))
+	v.wished, v.next = best, best
 	answer, sender, err := v.negotiate(ctx, offer, o)
 	if err == nil {
 		s.mu.Lock()
@@ -108,5 +115,22 @@ func (v *viewer) openChannel() error {
 	v.channel = c
 	c.OnOpen(func() { v.listening.Store(true) })
 	c.OnClose(func() { v.listening.Store(false) })
+	c.OnMessage(func(m pion.DataChannelMessage) { v.wish(m.Data) })
 	return nil
+}
+
+// wish takes a message of the player: {"t":"want","rendition":"360p"} says that a smaller
+// picture is enough, as in a grid, or that the best is wanted again. What is not understood is
+// ignored: a newer page may know more.
+func (v *viewer) wish(message []byte) {
+	var want struct {
+		T         string
+		Rendition *string
+	}
+	if len(message) > maxWish || json.Unmarshal(message, &want) != nil || want.T != "want" || want.Rendition == nil {
+		return
+	}
+	if best, ok := parseRung(*want.Rendition); ok {
+		v.best.Store(int32(best))
+	}
 }

@@ -13,8 +13,12 @@ type counters struct {
 	frames, keys, encodedBytes, droppedFrames, errors      atomic.Uint64
 	ownAnswer, sentFrames, sentBytes, lostFrames, sentMeta atomic.Uint64
 	droppedMeta, sessions                                  atomic.Uint64
-	viewers, bitrate                                       atomic.Int64
+	viewers                                                atomic.Int64
 	encodeTime                                             pipeline.Latency
+	renditions                                             [rungs]struct {
+		bitrate atomic.Int64
+		frames  atomic.Uint64
+	}
 }
 
 // StreamStats are the figures of one stream. Counters grow from the server's start on and
@@ -24,7 +28,8 @@ type StreamStats struct {
 	Overlay bool // with the overlay drawn in
 
 	Viewers int // connected now
-	Bitrate int // bits a second that the encoder aims at now, 0 while nobody watches
+
+	Renditions []RenditionStats // each size that was ever sent, the source's own first
 
 	Sessions      uint64 // viewers that connected
 	Frames        uint64 // encoded
@@ -43,6 +48,14 @@ type StreamStats struct {
 	EncodeP50, EncodeP95 time.Duration // conversion and encoding of a frame
 }
 
+// RenditionStats are the figures of one size of a stream.
+type RenditionStats struct {
+	Name    string // source, 720p, 360p
+	Viewers int    // that get it now
+	Bitrate int    // bits a second that its encoder aims at now, 0 while nobody watches
+	Frames  uint64 // encoded
+}
+
 // Stats are the server's figures as of now.
 type Stats struct {
 	Viewers int           // connected
@@ -53,11 +66,16 @@ type Stats struct {
 // Stats returns the figures. Safe for concurrent use.
 func (s *Server) Stats() Stats {
 	var out Stats
+	at := map[streamKey]*[rungs]int{}
 	s.mu.Lock()
 	for _, v := range s.sessions {
 		select {
 		case <-v.connected:
 			out.Viewers++
+			if at[v.key] == nil {
+				at[v.key] = &[rungs]int{}
+			}
+			at[v.key][v.rung.Load()]++
 		default:
 			out.Pending++
 		}
@@ -65,8 +83,18 @@ func (s *Server) Stats() Stats {
 	s.mu.Unlock()
 	s.figures.Range(func(k, v any) bool {
 		key, c := k.(streamKey), v.(*counters)
+		var renditions []RenditionStats
+		for r := range c.renditions {
+			if n := c.renditions[r].frames.Load(); n > 0 {
+				out := RenditionStats{Name: rungNames[r], Bitrate: int(c.renditions[r].bitrate.Load()), Frames: n}
+				if a := at[key]; a != nil {
+					out.Viewers = a[r]
+				}
+				renditions = append(renditions, out)
+			}
+		}
 		out.Streams = append(out.Streams, StreamStats{
-			Camera: key.camera, Overlay: key.overlay, Viewers: int(c.viewers.Load()), Bitrate: int(c.bitrate.Load()),
+			Camera: key.camera, Overlay: key.overlay, Viewers: int(c.viewers.Load()), Renditions: renditions,
 			Sessions: c.sessions.Load(), Frames: c.frames.Load(), KeyFrames: c.keys.Load(), EncodedBytes: c.encodedBytes.Load(),
 			DroppedFrames: c.droppedFrames.Load(), Errors: c.errors.Load(), OwnAnswer: c.ownAnswer.Load(),
 			SentFrames: c.sentFrames.Load(), SentBytes: c.sentBytes.Load(), LostFrames: c.lostFrames.Load(),

@@ -1,13 +1,9 @@
 package webrtc
 
 import (
-	"fmt"
 	"math/rand/v2"
 	"sync"
-	"sync/atomic"
 	"time"
-
-	"github.com/pion/rtp"
 
 	"outrider/pipeline"
 	"outrider/streams/vpx"
@@ -23,8 +19,8 @@ type streamKey struct {
 	overlay bool
 }
 
-// stream is the video of one camera as all its viewers get it: one goroutine with one
-// encoder. It lives while it has viewers.
+// stream is the video of one camera as all its viewers get it: one goroutine with an encoder
+// for each size that somebody gets. It lives while it has viewers.
 type stream struct {
 	server *Server
 	key    streamKey
@@ -38,23 +34,18 @@ type stream struct {
 	viewers []*viewer
 	closed  bool
 
-	keyWanted atomic.Bool
+	renditions [rungs]rendition
 
 	// What follows belongs to the goroutine.
 	base      uint32 // RTP time stamp of the first frame
 	clock     clock
-	encoder   *vpx.Encoder
-	payloader rtp.Payloader
 	converter vpx.Converter
-	picture   vpx.I420
 	canvas    []byte
 	painter   Painter
 	meta      metaEncoder
 	message   []byte
 	interval  float64 // smoothed ticks between frames
 	lastTicks int64
-	lastKey   time.Time
-	refused   [2]int // size that no encoder takes, told once
 	targets   []*viewer
 }
 
@@ -62,7 +53,7 @@ func newStream(s *Server, key streamKey) *stream {
 	st := &stream{
 		server: s, key: key, count: s.counters(key),
 		wake: make(chan struct{}, 1), done: make(chan struct{}),
-		base: rand.Uint32(), payloader: newPayloader(s.Codec),
+		base: rand.Uint32(),
 	}
 	st.interval = vpx.ClockRate / 25
 	if key.overlay {
@@ -101,8 +92,8 @@ func (st *stream) signal() {
 	}
 }
 
-// wantKey asks for a key frame; requests that come close together get one.
-func (st *stream) wantKey() { st.keyWanted.Store(true) }
+// wantKey asks for a key frame of a rung; requests that come close together get one.
+func (st *stream) wantKey(rung int) { st.renditions[rung].keyWanted.Store(true) }
 
 // run sends frames until the stream is closed.
 func (st *stream) run() {
@@ -148,13 +139,13 @@ func (st *stream) free() {
 	st.closed = true
 	st.gate.clear()
 	st.mu.Unlock()
-	if st.encoder != nil {
-		_ = st.encoder.Close() // frees memory; has nothing to say
+	for r := range st.renditions {
+		st.renditions[r].free()
+		st.count.renditions[r].bitrate.Store(0)
 	}
-	st.count.bitrate.Store(0)
 }
 
-// send encodes one frame and hands it to the viewers. r is the newest answer not newer than
+// send encodes one frame, at each size that is watched, and hands it to the viewers. r is the newest answer not newer than
 // the frame, nil when there is none.
 func (st *stream) send(f *pipeline.Frame, r *pipeline.Result) {
 	w, h := f.Width&^1, f.Height&^1
@@ -169,66 +160,62 @@ func (st *stream) send(f *pipeline.Frame, r *pipeline.Result) {
 	if !st.key.overlay {
 		st.sendMeta(frameInfo{rtp: stamp, seq: f.Seq, captured: f.Captured, w: w, h: h}, r)
 	}
-	if err := st.prepare(w, h); err != nil {
-		st.count.errors.Add(1)
-		if st.refused != [2]int{w, h} {
-			st.refused = [2]int{w, h}
-			st.server.Log.Error("cannot send this camera's pictures", "camera", st.key.camera, "error", err)
-		}
-		return
-	}
 	pix := f.Data
 	if st.key.overlay && r != nil && f.Captured.Sub(r.Frame.Captured) <= maxLag {
 		st.canvas = append(st.canvas[:0], f.Data...)
 		st.painter.Draw(st.canvas, f.Width, f.Height, r)
 		pix = st.canvas
 	}
+	st.climb(time.Now(), w, h)
+	for rung := range st.renditions {
+		n := &st.renditions[rung]
+		n.out = nil
+		if !st.watched(rung) {
+			n.free()
+			st.count.renditions[rung].bitrate.Store(0)
+			continue
+		}
+		if st.encode(rung, pix, f.Width, f.Height, ticks); n.out != nil {
+			st.deliver(rung)
+		}
+	}
+	st.move()
+}
+
+// encode makes the frame in hand of a rung, out of w x h pixels.
+func (st *stream) encode(rung int, pix []byte, w, h int, ticks int64) {
+	n := &st.renditions[rung]
+	rw, rh := rungSize(rung, w, h)
+	if err := n.prepare(st.server.Codec, rw, rh, st.ceiling(rw, rh)); err != nil {
+		st.count.errors.Add(1)
+		if n.refused != [2]int{rw, rh} {
+			n.refused = [2]int{rw, rh}
+			st.server.Log.Error("cannot send this camera's pictures", "camera", st.key.camera, "error", err)
+		}
+		return
+	}
 	begin := time.Now()
-	if err := st.converter.Convert(&st.picture, pix, f.Width, f.Height); err != nil {
+	if err := st.converter.Convert(&n.picture, pix, w, h); err != nil {
 		st.fail(err)
 		return
 	}
-	st.adapt(w, h)
-	key := begin.Sub(st.lastKey) >= keyGap && st.keyWanted.Swap(false)
-	p, err := st.encoder.Encode(&st.picture, ticks, key)
+	st.adapt(rung, rw, rh)
+	key := begin.Sub(n.lastKey) >= keyGap && n.keyWanted.Swap(false)
+	p, err := n.encoder.Encode(&n.picture, ticks, key)
 	if err != nil {
-		st.keyWanted.Store(true)
+		n.keyWanted.Store(true)
 		st.fail(err)
 		return
 	}
 	if p.Key {
-		st.lastKey = begin
+		n.lastKey = begin
 		st.count.keys.Add(1)
 	}
 	st.count.encodeTime.Add(time.Since(begin))
 	st.count.frames.Add(1)
+	st.count.renditions[rung].frames.Add(1)
 	st.count.encodedBytes.Add(uint64(len(p.Data)))
-	out := &encoded{packets: st.payloader.Payload(mtu, p.Data), stamp: stamp, key: p.Key}
-	for _, v := range st.targets {
-		v.enqueue(item{frame: out})
-	}
-}
-
-// prepare makes an encoder for w x h when there is none.
-func (st *stream) prepare(w, h int) error {
-	if st.encoder != nil && st.picture.Width == w && st.picture.Height == h {
-		return nil
-	}
-	if st.encoder != nil {
-		_ = st.encoder.Close() // frees memory; has nothing to say
-		st.encoder = nil
-	}
-	e, err := vpx.New(vpx.Options{Codec: st.server.Codec, Width: w, Height: h, Bitrate: st.ceiling(w, h)})
-	if err != nil {
-		return fmt.Errorf("encode %dx%d: %w", w, h, err)
-	}
-	if err := st.picture.Resize(w, h); err != nil {
-		_ = e.Close()
-		return err
-	}
-	st.encoder = e
-	st.keyWanted.Store(false) // the first frame is one
-	return nil
+	n.out = &encoded{packets: n.payloader.Payload(mtu, p.Data), stamp: st.base + uint32(ticks), key: p.Key}
 }
 
 // ceiling is the most bits a second that pictures of w x h are worth: 4 a pixel, which is
@@ -237,25 +224,25 @@ func (st *stream) ceiling(w, h int) int {
 	return max(st.server.MinBitrate, min(st.server.Bitrate, max(300_000, 4*w*h)))
 }
 
-// adapt lets the encoder follow the bandwidth of the slowest viewer, above the floor. Viewers
-// below the floor get key frames only (see line) and count when there are no others.
-func (st *stream) adapt(w, h int) {
+// adapt lets the encoder of a rung follow the bandwidth of its slowest viewer, above the floor.
+// Viewers below the floor get key frames only (see line) and count when there are no others.
+func (st *stream) adapt(rung, w, h int) {
 	rate, fed := st.ceiling(w, h), false
 	for _, v := range st.targets {
-		if v.starved.Load() {
+		if v.starved.Load() || int(v.rung.Load()) != rung {
 			continue
 		}
 		fed = true
-		// A tenth is left for retransmissions and the estimate's own swing.
-		rate = min(rate, v.estimate()/10*9-v.metaRate)
+		rate = min(rate, v.room())
 	}
 	if rate < st.server.MinBitrate || !fed {
 		rate = st.server.MinBitrate
 	}
-	st.count.bitrate.Store(int64(rate))
-	now := st.encoder.Options().Bitrate
+	st.count.renditions[rung].bitrate.Store(int64(rate))
+	encoder := st.renditions[rung].encoder
+	now := encoder.Options().Bitrate
 	if d := rate - now; d > now/32 || -d > now/32 {
-		if err := st.encoder.SetBitrate(rate); err != nil {
+		if err := encoder.SetBitrate(rate); err != nil {
 			st.fail(err)
 		}
 	}

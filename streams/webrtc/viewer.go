@@ -58,10 +58,16 @@ type viewer struct {
 	lost      atomic.Bool  // a frame was dropped: the next one must be a key frame
 	starved   atomic.Bool  // the line carries key frames only
 	feedback  atomic.Int64 // unix ns of the last transport feedback, 0 before the first
+	rung      atomic.Int32 // of the ladder: the size that it gets
+	best      atomic.Int32 // the best rung that the player wants
 
 	channel *pion.DataChannel // nil when the player offered none
 
-	metaRate int // smoothed bits a second of metadata; belongs to the stream's goroutine
+	// What follows belongs to the stream's goroutine.
+	metaRate int // smoothed bits a second of metadata
+	ladder   ladder
+	next     int // the rung that it is to get, when that has a key frame
+	wished   int // best, as it was last looked at
 
 	// What follows belongs to the goroutine.
 	stream    *stream
@@ -89,6 +95,10 @@ func (v *viewer) drop(it item) {
 	v.lost.Store(true)
 	c.lostFrames.Add(1)
 }
+
+// room is what the line has for video, in bits a second: a tenth is left for retransmissions
+// and the estimate's own swing. For the stream's goroutine.
+func (v *viewer) room() int { return v.estimate()/10*9 - v.metaRate }
 
 // estimate is the bandwidth to the viewer in bits a second.
 func (v *viewer) estimate() int { return v.peer.bandwidth.GetTargetBitrate() }
@@ -119,7 +129,7 @@ func (v *viewer) run() {
 			if v.stream == nil {
 				return // the server closes
 			}
-			v.stream.wantKey()
+			v.wantKey()
 			v.lastAsked = time.Now()
 		case it := <-v.queue:
 			if it.frame == nil {
@@ -131,6 +141,9 @@ func (v *viewer) run() {
 	}
 }
 
+// wantKey asks for a key frame of what the viewer gets.
+func (v *viewer) wantKey() { v.stream.wantKey(int(v.rung.Load())) }
+
 // send writes a frame's packets into the pacer, or drops the frame when the viewer has no
 // picture that it builds on or too much waits already.
 func (v *viewer) send(it item) {
@@ -141,7 +154,7 @@ func (v *viewer) send(it item) {
 		if !it.frame.key || backlog > limit/2 || v.starved.Load() && time.Since(v.lastKey) < slowKeyGap {
 			if backlog <= limit/2 && time.Since(v.lastAsked) > slowKeyGap {
 				v.lastAsked = time.Now()
-				v.stream.wantKey()
+				v.wantKey()
 			}
 			v.server.counters(v.key).lostFrames.Add(1)
 			return
@@ -211,7 +224,7 @@ func (v *viewer) readRTCP(sender *pion.RTPSender) {
 				v.feedback.Store(time.Now().UnixNano())
 			case *rtcp.PictureLossIndication, *rtcp.FullIntraRequest:
 				if !v.starved.Load() { // it gets them at its own pace
-					v.server.keyRequest(v.key)
+					v.server.keyRequest(v)
 				}
 			}
 		}

@@ -73,15 +73,15 @@ func TestThinLineLosesFramesUntilAKeyFrame(t *testing.T) {
 		t.Error("frames are queued behind a second of others")
 	}
 	v.peer.pacer.backlog.Store(0)
-	v.stream.keyWanted.Store(false)
+	v.stream.renditions[0].keyWanted.Store(false)
 	if sent(delta) {
 		t.Error("a frame was sent that builds on a lost one")
 	}
-	if !v.stream.keyWanted.Load() {
+	if !v.stream.renditions[0].keyWanted.Load() {
 		t.Error("no key frame is asked for once the line is free")
 	}
-	v.stream.keyWanted.Store(false)
-	if sent(delta); v.stream.keyWanted.Load() {
+	v.stream.renditions[0].keyWanted.Store(false)
+	if sent(delta); v.stream.renditions[0].keyWanted.Load() {
 		t.Error("a slow viewer asks for a key frame with every frame")
 	}
 	if !sent(key) || !sent(delta) {

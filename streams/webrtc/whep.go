@@ -40,9 +40,13 @@ func refuse(status int, format string, args ...any) error {
 // ServeHTTP serves WHEP (draft-ietf-wish-whep):
 //
 //	OPTIONS /whep/{camera}             what may be posted
-//	POST    /whep/{camera}[?overlay=1] an SDP offer; 201 with the answer, Location and ETag
+//	POST    /whep/{camera}             an SDP offer; 201 with the answer, Location and ETag
 //	PATCH   /whep/{camera}/{session}   an ICE candidate found later (trickle)
 //	DELETE  /whep/{camera}/{session}   the end
+//
+// POST takes two parameters: overlay=1 draws what is known into the picture, for players
+// without a metadata channel; rendition=source|720p|360p|auto is the best size that the player
+// wants, within which it gets what its line carries.
 //
 // Errors are application/problem+json.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -131,6 +135,10 @@ func (s *Server) post(w http.ResponseWriter, r *http.Request, camera string) err
 	default:
 		return refuse(http.StatusBadRequest, "overlay: want 0 or 1")
 	}
+	best, ok := parseRung(r.URL.Query().Get("rendition"))
+	if !ok {
+		return refuse(http.StatusBadRequest, "rendition: want auto, %s", strings.Join(rungNames[:], ", "))
+	}
 	body, err := readBody(w, r, typeSDP)
 	if err != nil {
 		return err
@@ -149,7 +157,7 @@ func (s *Server) post(w http.ResponseWriter, r *http.Request, camera string) err
 		w.Header().Set("Retry-After", "5")
 		return err
 	}
-	v, answer, err := s.open(r.Context(), key, string(body), o)
+	v, answer, err := s.open(r.Context(), key, best, string(body), o)
 	s.mu.Lock()
 	s.opening--
 	s.mu.Unlock()
