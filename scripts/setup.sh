@@ -41,3 +41,11 @@ if ! command -v go >/dev/null 2>&1; then
 fi
 
 sh "$(dirname "$0")/ort.sh"
+
+# The reference reader of COCO files, for the test that gives it ours.
+python="${XDG_CACHE_HOME:-$HOME/.cache}/outrider/python"
+if [ "${1:-run}" = test ] && ! [ -d "$python/pycocotools" ]; then
+	echo "setup: fetching pycocotools" >&2
+	mkdir -p "$python"
+	python3 -m pip install -q --disable-pip-version-check --root-user-action=ignore --only-binary=:all: --target "$python" numpy pycocotools==2.0.11
+fi

@@ -124,7 +124,11 @@ func newRoot() *cobra.Command {
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return usagef("%w; see %s --help", err, c.CommandPath())
 	})
-	root.AddCommand(runCommand(), trackCommand(), segmentCommand(), benchCommand(), evalCommand(), doctorCommand(), modelsCommand(), configCommand(), versionCommand(), captureChildCommand())
+	root.AddCommand(
+		runCommand(), trackCommand(), segmentCommand(), exportCommand(),
+		modelsCommand(), evalCommand(), benchCommand(),
+		doctorCommand(), configCommand(), versionCommand(), captureChildCommand(),
+	)
 	for _, c := range root.Commands() {
 		wrapArgs(c)
 	}

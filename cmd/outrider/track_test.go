@@ -46,6 +46,15 @@ func TestTrack(t *testing.T) {
 		t.Errorf("stdout %q: want 3 s of 10 frames/s", stdout)
 	}
 
+	exported := filepath.Join(t.TempDir(), "new")
+	code, stdout, stderr = outrider(t, t.Context(), "export", filepath.Join(dir, "vtest.jsonl"), "--format", "coco,yolo,mot,mots,cvat,csv", "--end", "1s", "-o", exported)
+	if code != exitDone || !strings.Contains(stdout, "10 frames as coco") {
+		t.Errorf("export: exit %d %s\n%s", code, stdout, stderr)
+	}
+	if got, want := strings.Join(files(t, exported), " "), "vtest.coco.json vtest.csv vtest.cvat.xml vtest.mot.txt vtest.mots.txt vtest.yolo"; got != want {
+		t.Errorf("exported %s, want %s", got, want)
+	}
+
 	var sum trackSummary
 	b, err := os.ReadFile(filepath.Join(dir, "vtest.summary.json"))
 	if err != nil {
@@ -341,4 +350,33 @@ func readCOCO(t *testing.T, dir string) export.COCO {
 		t.Fatal(err)
 	}
 	return c
+}
+
+func TestExportBadInput(t *testing.T) {
+	dir := t.TempDir()
+	broken := filepath.Join(dir, "broken.jsonl")
+	if err := os.WriteFile(broken, []byte("{\"frame\":1,\"size\":[4,4]}\nno\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		args []string
+		code int
+		want string
+	}{
+		{[]string{"--format", "coco"}, exitUsage, "requires at least 1 arg"},
+		{[]string{broken}, exitUsage, "no format: give --format"},
+		{[]string{broken, "--format", "voc"}, exitUsage, "want one of coco, yolo"},
+		{[]string{broken, "--format", "csv", "--start", "3s", "--end", "2s"}, exitUsage, "want an end after the start"},
+		{[]string{filepath.Join(dir, "none.jsonl"), "--format", "csv"}, exitUsage, "\"outrider track VIDEO\" writes one"},
+		{[]string{broken, "--format", "csv"}, exitFailed, "broken.jsonl: line 2: "},
+	} {
+		out := filepath.Join(dir, "out")
+		code, _, stderr := outrider(t, t.Context(), append([]string{"export", "-o", out}, c.args...)...)
+		if code != c.code || !strings.Contains(stderr, c.want) {
+			t.Errorf("%v: exit %d, want %d with %q:\n%s", c.args, code, c.code, c.want, stderr)
+		}
+		if entries, _ := os.ReadDir(out); len(entries) != 0 {
+			t.Errorf("%v: %d files are left", c.args, len(entries))
+		}
+	}
 }

@@ -2,6 +2,7 @@ package export
 
 import (
 	"encoding/json"
+	"fmt"
 	"io"
 
 	"outrider/pipeline"
@@ -41,7 +42,8 @@ type COCOAnnotation struct {
 	IsCrowd      int        `json:"iscrowd"`
 	Score        float64    `json:"score"`
 	Level        int        `json:"level"`
-	Parent       int        `json:"parent,omitempty"` // annotation id of the segment around it
+	Parent       int        `json:"parent,omitempty"`   // annotation id of the segment around it
+	TrackID      uint64     `json:"track_id,omitempty"` // of a video: the same object in other pictures
 }
 
 // COCOCategory names what a segment shows.
@@ -78,6 +80,28 @@ func (c *COCO) Add(fileName string, w, h int, segs []pipeline.Segment) {
 		}
 		c.Annotations = append(c.Annotations, a)
 	}
+}
+
+// addLine appends a frame of a video.
+func (c *COCO) addLine(fileName string, l *Line) error {
+	img := COCOImage{ID: len(c.Images) + 1, FileName: fileName, Width: l.Size[0], Height: l.Size[1]}
+	c.Images = append(c.Images, img)
+	for i := range l.Tracks {
+		t := &l.Tracks[i]
+		if t.Mask == nil {
+			continue
+		}
+		m, err := t.Mask.Mask()
+		if err != nil {
+			return fmt.Errorf("track %d: %w", t.ID, err)
+		}
+		b := t.Box
+		c.Annotations = append(c.Annotations, COCOAnnotation{
+			ID: len(c.Annotations) + 1, ImageID: img.ID, CategoryID: c.category(t.Label), Segmentation: *t.Mask, Area: float64(m.Area()),
+			BBox: [4]float64{b[0], b[1], round(b[2]-b[0], 100), round(b[3]-b[1], 100)}, Score: t.Score, TrackID: t.ID,
+		})
+	}
+	return nil
 }
 
 func (c *COCO) category(label string) int {

@@ -6,6 +6,8 @@
 // leaves nothing that looks finished. Its Publish blocks while the writers are behind:
 // that is the back pressure that lets a file be processed without losing a frame.
 //
+// [Converter] makes COCO, YOLO, MOT, MOTS, CVAT and CSV files out of the JSON lines.
+//
 // The package reads no video and draws nothing itself: pictures are painted by
 // pipeline/overlay and encoded by streams/vpx.
 package export

@@ -1,7 +1,10 @@
 package export
 
 import (
+	"bufio"
+	"bytes"
 	"encoding/json"
+	"fmt"
 	"io"
 
 	"outrider/pipeline"
@@ -13,6 +16,7 @@ import (
 type Line struct {
 	Frame     uint64              `json:"frame"` // from 1
 	T         float64             `json:"t"`     // seconds of media time
+	Size      [2]int              `json:"size"`  // of the frame: width, height
 	Tracks    []LineTrack         `json:"tracks"`
 	Obstacles []pipeline.Obstacle `json:"obstacles"`
 	Events    []LineEvent         `json:"events"`
@@ -27,6 +31,7 @@ type LineTrack struct {
 	Box      [4]float64          `json:"box"`
 	Score    float64             `json:"score"`
 	Label    string              `json:"label,omitempty"`
+	Stuff    bool                `json:"stuff,omitempty"` // background such as road or sky
 	Mask     *mask.RLE           `json:"mask,omitempty"`
 }
 
@@ -42,14 +47,14 @@ type LineEvent struct {
 func LineOf(r *pipeline.Result) Line {
 	l := Line{
 		Frame: r.Frame.Seq, T: round(r.Frame.MediaTime.Seconds(), 1e6),
-		Tracks: []LineTrack{}, Obstacles: []pipeline.Obstacle{}, Events: []LineEvent{},
+		Size: [2]int{r.Frame.Width, r.Frame.Height}, Tracks: []LineTrack{}, Obstacles: []pipeline.Obstacle{}, Events: []LineEvent{},
 	}
 	for i := range r.Tracks {
 		t := &r.Tracks[i]
 		lt := LineTrack{
 			ID: t.ID, Prompt: t.PromptID, State: t.State, Observed: t.Observed,
 			Box:   [4]float64{round(t.Box.X1, 100), round(t.Box.Y1, 100), round(t.Box.X2, 100), round(t.Box.Y2, 100)},
-			Score: round(t.Score, 1e4), Label: t.Label,
+			Score: round(t.Score, 1e4), Label: t.Label, Stuff: t.Stuff,
 		}
 		if t.Mask != nil && t.Observed {
 			rle := t.Mask.RLE(r.Frame.Width, r.Frame.Height)
@@ -73,6 +78,52 @@ func WriteJSONL(w io.Writer, r *pipeline.Result) error {
 	}
 	_, err = w.Write(append(b, '\n'))
 	return err
+}
+
+// maxLine bounds one line: 1000 tracks with large masks.
+const maxLine = 64 << 20
+
+// ReadJSONL calls each for the lines of a file in their order, until one fails. Errors name
+// the line. A line is valid only during the call.
+func ReadJSONL(in io.Reader, each func(*Line) error) error {
+	s := bufio.NewScanner(in)
+	s.Buffer(make([]byte, 0, 1<<16), maxLine)
+	n := 0
+	for s.Scan() {
+		n++
+		if len(bytes.TrimSpace(s.Bytes())) == 0 {
+			continue
+		}
+		var l Line
+		if err := json.Unmarshal(s.Bytes(), &l); err != nil {
+			return fmt.Errorf("line %d: %w", n, err)
+		}
+		if err := l.validate(); err != nil {
+			return fmt.Errorf("line %d: %w", n, err)
+		}
+		if err := each(&l); err != nil {
+			return fmt.Errorf("line %d: %w", n, err)
+		}
+	}
+	if err := s.Err(); err != nil {
+		return fmt.Errorf("after line %d: %w", n, err)
+	}
+	return nil
+}
+
+// validate refuses what no frame can say.
+func (l *Line) validate() error {
+	w, h := l.Size[0], l.Size[1]
+	if w < 1 || h < 1 || w > mask.MaxRLEPixels/h {
+		return fmt.Errorf("frame %d: size %dx%d", l.Frame, w, h)
+	}
+	for i := range l.Tracks {
+		t := &l.Tracks[i]
+		if t.Mask != nil && t.Mask.Size != [2]int{h, w} {
+			return fmt.Errorf("frame %d, track %d: a mask of %dx%d in a frame of %dx%d", l.Frame, t.ID, t.Mask.Size[1], t.Mask.Size[0], w, h)
+		}
+	}
+	return nil
 }
 
 func round(v, per float64) float64 {

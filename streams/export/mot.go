@@ -18,12 +18,16 @@ func WriteMOT(w io.Writer, r *pipeline.Result) error {
 		if t.State != pipeline.Confirmed || !t.Observed || t.Stuff {
 			continue
 		}
-		b := t.Box
-		if _, err := fmt.Fprintf(w, "%d,%d,%.2f,%.2f,%.2f,%.2f,%.4f,-1,-1,-1\n", r.Frame.Seq, t.ID, b.X1, b.Y1, b.W(), b.H(), t.Score); err != nil {
+		if err := writeMOT(w, r.Frame.Seq, t.ID, t.Box, t.Score); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+func writeMOT(w io.Writer, frame, id uint64, b pipeline.Box, score float64) error {
+	_, err := fmt.Fprintf(w, "%d,%d,%.2f,%.2f,%.2f,%.2f,%.4f,-1,-1,-1\n", frame, id, b.X1, b.Y1, b.W(), b.H(), score)
+	return err
 }
 
 // MOTLine is one box of a MOT file.
