@@ -27,6 +27,9 @@ const (
 	EventMoving      EventKind = "moving"
 )
 
+// EventObstacle tells that a road obstacle has reached a warning level of caution or more.
+const EventObstacle EventKind = "obstacle"
+
 // EndReason says why a track ended.
 type EndReason string
 

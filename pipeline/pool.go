@@ -52,3 +52,23 @@ func (a *maskArena) next() *mask.Mask {
 }
 
 func (a *maskArena) reset() { a.used = 0 }
+
+// numberArena hands out places for numbers that are all given back at once. Blocks never
+// move, so that a place stays valid while others are handed out.
+type numberArena struct {
+	blocks []*[64]float64
+	used   int
+}
+
+func (a *numberArena) next(v float64) *float64 {
+	i, j := a.used/64, a.used%64
+	if i == len(a.blocks) {
+		a.blocks = append(a.blocks, new([64]float64))
+	}
+	a.used++
+	p := &a.blocks[i][j]
+	*p = v
+	return p
+}
+
+func (a *numberArena) reset() { a.used = 0 }

@@ -14,14 +14,16 @@ type Result struct {
 	Segments  []Segment
 	Grid      mask.Grid
 	Drivable  *mask.Mask
-	Tracks    []Track // confirmed and lost tracks, ids ascending; ended ones appear in Events only
-	Obstacles []Obstacle
+	Tracks    []Track    // confirmed and lost tracks, ids ascending; ended ones appear in Events only
+	Obstacles []Obstacle // most urgent first
+	Road      Road
 	Events    []Event
 	Counts    *Counts // of the camera's zones and lines, nil when it has none
 	Times     Times
 
 	seg   *Segmentation
 	masks maskArena
+	nums  numberArena
 	pool  *ResultPool
 	refs  atomic.Int32
 }
@@ -68,6 +70,10 @@ func (r *Result) free() {
 // into tracks. Not safe for concurrent use.
 func (r *Result) NewMask() *mask.Mask { return r.masks.next() }
 
+// NewNumber returns a place that holds v and lives as long as the result, for optional values.
+// Not safe for concurrent use.
+func (r *Result) NewNumber(v float64) *float64 { return r.nums.next(v) }
+
 // SetSegmentation makes the result the owner of s and shows its segments.
 func (r *Result) SetSegmentation(s *Segmentation) {
 	r.seg = s
@@ -100,7 +106,9 @@ func (p *ResultPool) put(r *Result) {
 	clear(r.Events)
 	r.Tracks, r.Obstacles, r.Events = r.Tracks[:0], r.Obstacles[:0], r.Events[:0]
 	r.Frame, r.seg, r.Segments, r.Drivable, r.Counts = nil, nil, nil, nil, nil
+	r.Road = Road{Path: r.Road.Path[:0], Free: r.Road.Free[:0]}
 	r.masks.reset()
+	r.nums.reset()
 	p.free.put(r)
 }
 

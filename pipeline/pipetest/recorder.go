@@ -51,6 +51,9 @@ func (r *Recorder) Publish(p *pipeline.Result) {
 			c.Tracks[i].Mask = m.Clone()
 		}
 	}
+	for i := range c.Obstacles {
+		c.Obstacles[i] = c.Obstacles[i].Clone()
+	}
 	for i := range c.Events {
 		c.Events[i].Track.Mask = nil
 	}

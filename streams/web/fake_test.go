@@ -153,7 +153,7 @@ func result(t testing.TB, camera string, seq uint64, box pipeline.Box) *pipeline
 		Epoch: 1, Hits: 3, FirstSeen: f.Captured.Add(-time.Second), LastSeen: f.Captured,
 	})
 	d := 12.5
-	r.Obstacles = append(r.Obstacles, pipeline.Obstacle{TrackID: 7, Contact: pipeline.Point{X: 20, Y: 30}, Distance: &d, InCorridor: true, Level: 2})
+	r.Obstacles = append(r.Obstacles, pipeline.Obstacle{TrackID: 7, Contact: pipeline.Point{X: 20, Y: 30}, Distance: &d, Motion: pipeline.MotionStatic, InCorridor: true, Level: 2})
 	r.Times = pipeline.Times{Captured: f.Captured, Dequeued: f.Captured.Add(time.Millisecond),
 		Segmented: f.Captured.Add(20 * time.Millisecond), Done: f.Captured.Add(25 * time.Millisecond)}
 	return r

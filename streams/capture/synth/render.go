@@ -42,6 +42,8 @@ type Renderer struct {
 	view   view
 	depth  []float32
 	labels []int32 // index into objects plus one
+	flat   []bool  // by object: it lies on the ground
+	opaque bool    // the faces drawn now have no holes
 	pix    []byte
 	soft   []byte // between the two passes of optics
 	poly   []vec
@@ -51,22 +53,52 @@ type Renderer struct {
 // Render draws the scene at time t (seconds) into pix, 3*Width*Height bytes of BGR, and tells
 // what is in it.
 func (r *Renderer) Render(t float64, pix []byte) Truth {
+	r.pix = pix
+	objects := r.draw(t)
+	r.optics()
+	r.sensorNoise(uint64(math.Round(t * 1000)))
+	return r.truth(t, objects)
+}
+
+// Truth tells what Render would draw at time t, without colours, for a fraction of its cost.
+func (r *Renderer) Truth(t float64) Truth {
+	r.pix = nil
+	return r.truth(t, r.draw(t))
+}
+
+// draw fills the buffers with background and objects.
+func (r *Renderer) draw(t float64) []object {
 	s := r.Scene
-	r.view = s.Camera.view()
+	r.view = s.camera(t).view()
 	n := s.Camera.Width * s.Camera.Height
 	if len(r.depth) != n {
 		r.depth, r.labels = make([]float32, n), make([]int32, n)
 	}
-	r.pix = pix
 	clear(r.labels)
-	r.background(s.Speed * t)
-	objects := s.objects(t)
-	for i := range objects {
-		r.object(&objects[i], int32(i+1))
+	if r.pix != nil {
+		ego, _ := s.way(t)
+		r.background(ego)
+	} else {
+		for i := range r.depth {
+			r.depth[i] = math.MaxFloat32
+		}
 	}
-	r.optics()
-	r.sensorNoise(uint64(math.Round(t * 1000)))
-	return r.truth(t, objects)
+	objects := s.objects(t)
+	r.flat = r.flat[:0]
+	for i := range objects {
+		r.flat = append(r.flat, objects[i].class.Flat())
+	}
+	for i := range objects { // flat things first: what stands on them covers them
+		if r.flat[i] {
+			r.drawThing(&objects[i], int32(i+1))
+		}
+	}
+	for i := range objects {
+		if !r.flat[i] {
+			r.object(&objects[i], int32(i+1))
+		}
+	}
+	return objects
 }
 
 // background fills every pixel with sky or street.
@@ -78,11 +110,9 @@ func (r *Renderer) background(ego float64) {
 			d := r.view.ray(float64(x)+.5, float64(y)+.5)
 			i := y*c.Width + x
 			var col colour
-			if d.z < -1e-4 {
-				k := c.HeightM / -d.z
-				gx, gy := k*d.x, k*d.y
-				r.depth[i] = float32(k)
-				col = ground(gx+ego, gy, gx, r.Scene.Seed)
+			if gx, gy, ok := r.ground(d); ok {
+				r.depth[i] = float32(gx / d.x)
+				col = ground(gx+ego, gy-r.Scene.Drive.bend(gx), gx, r.Scene.Seed)
 				if haze := gx / 260; haze > 0 {
 					col = blend(col, sky[1], math.Min(haze, .75))
 				}
@@ -126,7 +156,7 @@ func (r *Renderer) object(o *object, label int32) {
 		if o.hue>>9%2 == 0 {
 			sign = colour{40, 40, 200}
 		}
-		r.face(vec{o.x - .12, o.y + .38, o.h - .9}, vec{0, -.76, 0}, vec{0, 0, .76}, label, func(a, b float64) (colour, bool) {
+		r.face(vec{o.x - .12, o.y + .38, o.z + o.h - .9}, vec{0, -.76, 0}, vec{0, 0, .76}, label, func(a, b float64) (colour, bool) {
 			d := math.Hypot(a-.38, b-.38)
 			if d < .28 {
 				return sign, true
@@ -135,7 +165,7 @@ func (r *Renderer) object(o *object, label int32) {
 		})
 	case Cone:
 		r.shadow(o, .4)
-		r.face(vec{o.x, o.y + o.w/2, 0}, vec{0, -o.w, 0}, vec{0, 0, o.h}, label, func(a, b float64) (colour, bool) {
+		r.face(vec{o.x, o.y + o.w/2, o.z}, vec{0, -o.w, 0}, vec{0, 0, o.h}, label, func(a, b float64) (colour, bool) {
 			if math.Abs(a-o.w/2) > o.w/2*(1-.85*b/o.h) {
 				return colour{}, b < .05
 			}
@@ -159,7 +189,7 @@ func (r *Renderer) car(o *object, label int32) {
 	r.cuboid(o, label, sill, shoulder, endOfCar(paint, o.w, shoulder-sill, o.facingAway), sideOfCar(paint, o.l, shoulder-sill), plain(paint.mul(1.08)))
 	// The wheels reach below the sill.
 	for _, y := range [2]float64{o.y - o.w/2, o.y + o.w/2} {
-		r.face(vec{o.rear(), y, 0}, vec{o.l, 0, 0}, vec{0, 0, sill}, label, func(a, b float64) (colour, bool) {
+		r.face(vec{o.rear(), y, o.z}, vec{o.l, 0, 0}, vec{0, 0, sill}, label, func(a, b float64) (colour, bool) {
 			for _, w := range [2]float64{.85, o.l - .85} {
 				if math.Hypot(a-w, b-.3) < .33 {
 					return colour{26, 26, 26}, true
@@ -167,6 +197,12 @@ func (r *Renderer) car(o *object, label int32) {
 			}
 			return colour{}, false
 		})
+	}
+	if r.Scene.Drive != nil {
+		// From straight behind, the tyres are what meets the road.
+		for _, y := range [2]float64{o.y + o.w/2 - .15, o.y - o.w/2 + .4} {
+			r.face(vec{o.rear(), y, o.z}, vec{0, -.25, 0}, vec{0, 0, sill}, label, plain(colour{26, 26, 26}))
+		}
 	}
 	cabin := *o
 	cabin.l, cabin.w = o.l*.52, o.w*.86
@@ -183,6 +219,9 @@ func (r *Renderer) car(o *object, label int32) {
 func (r *Renderer) cuboid(o *object, label int32, z0, z1 float64, end, side, top texture) {
 	x0, x1 := o.x-o.l/2, o.x+o.l/2
 	y0, y1 := o.y-o.w/2, o.y+o.w/2
+	z0, z1 = z0+o.z, z1+o.z
+	r.opaque = true
+	defer func() { r.opaque = false }()
 	up := vec{0, 0, z1 - z0}
 	r.face(vec{x0, y1, z0}, vec{0, -o.w, 0}, up, label, end)
 	if y0 > 0 {
@@ -198,13 +237,13 @@ func (r *Renderer) cuboid(o *object, label int32, z0, z1 float64, end, side, top
 
 // board draws a flat figure that faces the camera.
 func (r *Renderer) board(o *object, label int32, tex texture) {
-	r.face(vec{o.x, o.y + o.w/2, 0}, vec{0, -o.w, 0}, vec{0, 0, o.h}, label, tex)
+	r.face(vec{o.x, o.y + o.w/2, o.z}, vec{0, -o.w, 0}, vec{0, 0, o.h}, label, tex)
 }
 
 // shadow darkens the ground under an object; it belongs to no object.
 func (r *Renderer) shadow(o *object, strength float64) {
 	l, w := o.l+.5, o.w+.3
-	r.decal(vec{o.x - l/2, o.y + w/2, .004}, vec{0, -w, 0}, vec{l, 0, 0}, func(a, b float64) float64 {
+	r.decal(vec{o.x - l/2, o.y + w/2, o.z + .004}, vec{0, -w, 0}, vec{l, 0, 0}, func(a, b float64) float64 {
 		d := math.Max(math.Abs(a/w-.5), math.Abs(b/l-.5)) * 2
 		return 1 - strength*math.Min(1, math.Max(0, (1-d)*4))
 	})
@@ -217,12 +256,18 @@ func (r *Renderer) face(corner, e1, e2 vec, label int32, tex texture) {
 		if k >= float64(r.depth[i]) {
 			return
 		}
-		c, ok := tex(s*l1, t*l2)
-		if !ok {
-			return
+		var c colour
+		if r.pix != nil || !r.opaque {
+			var ok bool
+			if c, ok = tex(s*l1, t*l2); !ok {
+				return
+			}
 		}
 		r.depth[i] = float32(k)
 		r.labels[i] = label
+		if r.pix == nil {
+			return
+		}
 		if haze := k / 260; haze > 0 {
 			c = blend(c, sky[1], math.Min(haze, .75))
 		}
@@ -238,6 +283,9 @@ func (r *Renderer) decal(corner, e1, e2 vec, f func(a, b float64) float64) {
 			return
 		}
 		m := f(s*l1, t*l2)
+		if r.pix == nil {
+			return
+		}
 		p := r.pix[3*i:]
 		put(p, colour{float64(p[0]) * m, float64(p[1]) * m, float64(p[2]) * m})
 	})
@@ -256,10 +304,16 @@ func (r *Renderer) scan(corner, e1, e2 vec, visit func(i int, k, s, t float64)) 
 	rel := corner.sub(eye)
 	dist := rel.dot(normal)
 	d11, d22 := e1.dot(e1), e2.dot(e2)
+	// The ray of a pixel is linear in its column, and so is its product with any direction.
+	step := r.view.ray(1, 0).sub(r.view.ray(0, 0))
+	stepN, step1, step2 := step.dot(normal), step.dot(e1), step.dot(e2)
+	rel1, rel2 := rel.dot(e1), rel.dot(e2)
 	for y := box.Min.Y; y < box.Max.Y; y++ {
+		first := r.view.ray(float64(box.Min.X)+.5, float64(y)+.5)
+		n0, a0, b0 := first.dot(normal), first.dot(e1), first.dot(e2)
 		for x := box.Min.X; x < box.Max.X; x++ {
-			d := r.view.ray(float64(x)+.5, float64(y)+.5)
-			den := d.dot(normal)
+			i := float64(x - box.Min.X)
+			den := n0 + i*stepN
 			if den == 0 {
 				continue
 			}
@@ -267,8 +321,7 @@ func (r *Renderer) scan(corner, e1, e2 vec, visit func(i int, k, s, t float64)) 
 			if k < near {
 				continue
 			}
-			hit := d.scale(k).sub(rel)
-			s, t := hit.dot(e1)/d11, hit.dot(e2)/d22 // the edges are orthogonal
+			s, t := (k*(a0+i*step1)-rel1)/d11, (k*(b0+i*step2)-rel2)/d22 // the edges are orthogonal
 			if s < 0 || s >= 1 || t < 0 || t >= 1 {
 				continue
 			}
@@ -374,7 +427,8 @@ func (r *Renderer) truth(t float64, objects []object) Truth {
 			count[l-1]++
 		}
 	}
-	out := Truth{Time: t, Camera: c, Speed: r.Scene.Speed}
+	_, speed := r.Scene.way(t)
+	out := Truth{Time: t, Camera: r.view.Camera, Speed: speed}
 	grid := mask.FrameGrid(c.Width, c.Height)
 	for i := range objects {
 		if count[i] == 0 {
@@ -390,7 +444,7 @@ func (r *Renderer) truth(t float64, objects []object) Truth {
 			}
 		}
 		b := boxes[i]
-		closing := r.Scene.Speed - o.vx
+		closing := speed - o.vx
 		dist := o.rear() - c.FrontM
 		ttc := math.Inf(1)
 		if closing > 0 {
@@ -404,7 +458,7 @@ func (r *Renderer) truth(t float64, objects []object) Truth {
 			Static: o.vx == 0 && o.vy == 0,
 		}
 		for j, y := range [2]float64{o.y + o.w/2, o.y - o.w/2} {
-			if u, v, ok := r.view.project(vec{math.Max(o.rear(), near+.1), y, 0}); ok {
+			if u, v, ok := r.view.project(vec{math.Max(o.rear(), near+.1), y, o.z}); ok {
 				obj.Contact[j] = pipeline.Point{X: u, Y: v}
 			}
 		}
@@ -418,7 +472,7 @@ func (r *Renderer) fullBox(o *object) pipeline.Box {
 	c := r.Scene.Camera
 	b := pipeline.Box{X1: math.Inf(1), Y1: math.Inf(1), X2: math.Inf(-1), Y2: math.Inf(-1)}
 	for i := range 8 {
-		p := vec{o.rear(), o.y - o.w/2, 0}
+		p := vec{o.rear(), o.y - o.w/2, o.z}
 		if i&1 != 0 {
 			p.x += o.l
 		}

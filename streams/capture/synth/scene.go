@@ -21,6 +21,7 @@ type Scene struct {
 	Seed   uint64
 	Camera Camera
 	Speed  float64 // of the ego vehicle, m/s
+	Drive  *Drive  // a script instead of the standard street; nil for that
 }
 
 // Road returns the standard scene of w x h pixels.
@@ -43,7 +44,7 @@ const (
 type object struct {
 	id         uint64
 	class      Class
-	x, y       float64 // centre of its footprint
+	x, y, z    float64 // centre of its footprint
 	l, w, h    float64 // along X, along Y, up
 	vx, vy     float64 // ground speed, m/s
 	hue        uint64  // a hash that colours it
@@ -56,9 +57,22 @@ func (o *object) rear() float64 { return o.x - o.l/2 }
 
 // objects returns everything within sight at time t.
 func (s *Scene) objects(t float64) []object {
-	ego := s.Speed * t
+	ego, _ := s.way(t)
 	var out []object
+	if s.Drive != nil {
+		out = s.Drive.objects(t)
+		if s.Drive.Bare {
+			return out
+		}
+	}
 	add := func(o object) {
+		if s.Drive != nil {
+			if o.class == Pedestrian {
+				return
+			}
+			o.y += s.Drive.bend(o.x)
+			o.z = s.Drive.rise(o.x)
+		}
 		if o.x+o.l/2 > 0.5 && o.rear() < horizonM {
 			out = append(out, o)
 		}
@@ -97,6 +111,9 @@ func (s *Scene) objects(t float64) []object {
 					l: 0.1, w: 0.75, h: 1.6 + 0.3*unit(p>>29), vx: dir * math.Abs(v), hue: p >> 8, phase: way * 4, facingAway: dir > 0})
 			}
 		}
+		if s.Drive != nil {
+			continue // what is on the road stands in the script
+		}
 		if k := s.hash(uint64(i), 9, 3); k%3 != 0 { // parked on the right
 			add(object{id: s.id(i, 1, 4), class: Car, x: base + cell/2 + 2*unit(k>>7) - 1, y: -0.5*laneWidth - 1.4,
 				l: 4.3, w: 1.8, h: 1.45, hue: k >> 12, facingAway: true})
@@ -107,6 +124,9 @@ func (s *Scene) objects(t float64) []object {
 		case k%9 == 1:
 			add(object{id: s.id(i, 2, 6), class: Debris, x: base + 8, y: 2.4 * (unit(k>>8) - 0.5), l: 0.5, w: 0.6 + 0.4*unit(k>>16), h: 0.45, hue: k})
 		}
+	}
+	if s.Drive != nil {
+		return out
 	}
 	// The car ahead: its gap breathes between 12 and 30 m.
 	phase := unit(s.hash(0, 0, 5)) * 2 * math.Pi
@@ -134,6 +154,23 @@ func (s *Scene) objects(t float64) []object {
 			y: y, l: 0.1, w: 0.75, h: 1.75, vy: 1.2, hue: k >> 8, phase: dt * 5})
 	}
 	return out
+}
+
+// way is the distance driven and the speed at time t.
+func (s *Scene) way(t float64) (distance, speed float64) {
+	if s.Drive != nil {
+		return s.Drive.Way(t)
+	}
+	return s.Speed * t, s.Speed
+}
+
+// camera is the camera as it hangs at time t.
+func (s *Scene) camera(t float64) Camera {
+	c := s.Camera
+	if s.Drive != nil && s.Drive.Sway != nil {
+		c.Pitch += s.Drive.Sway(t)
+	}
+	return c
 }
 
 // id is unique for what stands in slot kind of a cell and never changes over time.
