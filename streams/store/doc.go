@@ -12,8 +12,9 @@
 // is kept in memory up to a bound, delivered from there, and tried again: the pipeline never
 // stops for it, and [Store.Health] tells.
 //
-// At the start the file is checked; a damaged one is moved aside and a new one begun. A file
-// of a newer version is refused. Only one process may have a file open.
+// At the start the file is checked; a damaged one is moved aside, and the backup of the last
+// day takes its place, or a new one. A file of a newer version is refused, one of an older
+// version copied before it is changed. Only one process may have a file open.
 //
 // Pictures and clips are not kept here.
 package store

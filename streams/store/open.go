@@ -53,7 +53,7 @@ func open(ctx context.Context, path string) (*sql.DB, error) {
 	}
 	err = check(ctx, db)
 	if err == nil {
-		err = migrate(ctx, db)
+		err = migrate(ctx, db, path)
 	}
 	if err != nil {
 		db.Close()

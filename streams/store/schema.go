@@ -69,13 +69,20 @@ CREATE TABLE prompts (
 `}
 
 // migrate brings db to the newest version, each step in a transaction of its own.
-func migrate(ctx context.Context, db *sql.DB) error {
+//
+// A file of an older version is copied to PATH.vN first, so that there is a way back.
+func migrate(ctx context.Context, db *sql.DB, path string) error {
 	var version int
 	if err := db.QueryRowContext(ctx, "PRAGMA user_version").Scan(&version); err != nil {
 		return fmt.Errorf("read its version: %w", err)
 	}
 	if version > len(migrations) {
 		return fmt.Errorf("it was made by a newer outrider (version %d of the schema, this one knows %d): use that one, or give another path", version, len(migrations))
+	}
+	if version > 0 && version < len(migrations) {
+		if err := backup(ctx, path, fmt.Sprintf("%s.v%d", path, version)); err != nil {
+			return fmt.Errorf("copy it before bringing it to version %d: %w", len(migrations), err)
+		}
 	}
 	for ; version < len(migrations); version++ {
 		tx, err := db.BeginTx(ctx, nil)

@@ -32,6 +32,7 @@ type Store struct {
 	Retain      time.Duration // events and tracks older than this go, default 14 days, negative for never
 	OutboxRows  int           // messages kept, default 100,000; the oldest droppable goes first
 	OutboxBytes int           // of their payloads, default 256 MiB
+	BackupEvery time.Duration // between two copies to Path.backup, default 24 h, negative for none
 	Log         *slog.Logger
 
 	temporary string
@@ -83,7 +84,11 @@ func (s *Store) initialize() error {
 	if s.OutboxBytes <= 0 {
 		s.OutboxBytes = defaultBytes
 	}
+	if s.BackupEvery == 0 {
+		s.BackupEvery = backupEvery
+	}
 	if s.Path == "" {
+		s.BackupEvery = -1
 		dir, err := os.MkdirTemp("", "outrider-store-")
 		if err != nil {
 			return err
@@ -105,7 +110,11 @@ func (s *Store) initialize() error {
 		if moveErr != nil {
 			return errors.Join(err, moveErr)
 		}
-		s.Log.Error("store: the database is damaged; it was moved aside and a new one begun", "path", s.Path, "aside", aside, "error", err)
+		if at, restoreErr := restore(ctx, s.Path); restoreErr == nil {
+			s.Log.Error("store: the database is damaged; it was moved aside and the backup restored", "path", s.Path, "aside", aside, "backup", at, "error", err)
+		} else {
+			s.Log.Error("store: the database is damaged; it was moved aside and a new one begun", "path", s.Path, "aside", aside, "error", err, "backup", restoreErr)
+		}
 		db, err = open(ctx, s.Path)
 	}
 	if err != nil {
@@ -129,6 +138,14 @@ func (s *Store) initialize() error {
 	w := &writer{store: s, db: db}
 	go func() {
 		defer close(s.done)
+		if s.BackupEvery > 0 {
+			backups := make(chan struct{})
+			go func() {
+				defer close(backups)
+				s.keepBackup(ctx)
+			}()
+			defer func() { <-backups }()
+		}
 		w.run(ctx)
 	}()
 	return nil
