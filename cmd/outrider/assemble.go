@@ -177,7 +177,7 @@ func (s *service) startSinks() error {
 	s.sink(metrics)
 	s.web = &web.Server{
 		Listen: c.Web.Listen, Hosts: c.Web.Hosts, Directory: &s.engine, WHEP: s.rtc, Events: pastEvents{s.store},
-		Recordings: recordings{s.record}, Setup: s.setup, Models: s.catalogue, Registry: metrics.Registry, Build: build, Log: s.Log,
+		Recordings: recordings{s.record}, Storage: s.storage, Problems: s.problems, Setup: s.setup, Models: s.catalogue, Registry: metrics.Registry, Build: build, Log: s.Log,
 	}
 	if err := s.web.Initialize(); err != nil {
 		return err
@@ -289,6 +289,27 @@ func (s *service) adopt(next config.Config) error {
 		s.Log.Info("these keys count from the next start", "keys", strings.Join(changes.Later, ", "))
 	}
 	return errors.Join(errs...)
+}
+
+// storage is what recordings take.
+func (s *service) storage() web.Storage {
+	n, limit := s.record.Usage()
+	return web.Storage{Bytes: n, Limit: limit}
+}
+
+// problems are what needs somebody now.
+func (s *service) problems() []string {
+	var out []string
+	for what, err := range map[string]error{"events are not stored": s.store.Health(), "watching, not recording": s.record.Health()} {
+		if err != nil {
+			out = append(out, what+": "+err.Error())
+		}
+	}
+	if err := s.models.Fallback(); err != nil && s.Config.Model.Device != "auto" {
+		out = append(out, "the model runs on another device than asked for: "+err.Error())
+	}
+	slices.Sort(out)
+	return out
 }
 
 // catalogue lists the models for the API.

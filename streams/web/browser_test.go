@@ -31,9 +31,16 @@ type service struct {
 // serve runs cameras of squares with the real engine, WebRTC and web server.
 func serve(t *testing.T, video bool, names ...string) *service {
 	t.Helper()
+	return serveWith(t, &web.Server{}, video, names...)
+}
+
+// serveWith is serve with more fields of the web server.
+func serveWith(t *testing.T, w *web.Server, video bool, names ...string) *service {
+	t.Helper()
 	s := &service{squares: map[string]*squares{}, follow: map[string]*followed{}}
 	s.engine = &pipeline.Engine{Segmenter: &squares{}}
-	s.server = &web.Server{Listen: "127.0.0.1:0", Directory: s.engine, Build: web.Build{Version: "test"}}
+	s.server = w
+	w.Listen, w.Directory, w.Build = "127.0.0.1:0", s.engine, web.Build{Version: "test", Model: "everything-nano", Provider: "cpu", ORT: "1.23", OpenCV: "4.6"}
 	s.engine.Sinks = []pipeline.Sink{s.server}
 	if video {
 		s.video = &webrtc.Server{Cameras: s.engine.Cameras}
@@ -339,7 +346,7 @@ func TestBrowserFallsBackToPictures(t *testing.T) {
 	if l := s.follow[name].List(); l[0].TrackID != 1 || l[0].At == nil {
 		t.Errorf("prompt %+v, want track 1 at the time of the picture", l[0])
 	}
-	p.Click("nav a")
+	p.Click("nav:not(.views) a")
 	if title := webtest.Value[string](p, `document.title + document.querySelectorAll('img[src=x]').length`); title != name+" - outrider0" {
 		t.Errorf("title and planted elements: %q", title)
 	}
@@ -392,7 +399,7 @@ func TestBrowserOverview(t *testing.T) {
 	if err := s.engine.AddCamera(pipeline.Camera{Name: "plain", Source: &squares{}, Live: true}); err != nil {
 		t.Fatal(err)
 	}
-	p.Wait("the new camera", `document.querySelectorAll('nav li').length === 4`)
+	p.Wait("the new camera", `document.querySelectorAll('nav:not(.views) li').length === 4`)
 	p.Go(s.url + "/cam/plain")
 	p.WaitLive("webrtc")
 	p.Wait("a camera without prompts says so", `document.querySelector('or-prompts').innerText.includes('no prompts') && document.querySelector('or-prompts form').hidden`)

@@ -34,8 +34,10 @@ type Server struct {
 	Models     func() []Model      // the catalogue; may be nil
 	Registry   prometheus.Gatherer // behind /metrics; nil: 503
 	Build      Build
-	Ready      func() error // why the service is not ready, nil when it is; may be nil
-	Log        *slog.Logger // nil for none
+	Storage    func() Storage  // what recordings take; may be nil
+	Problems   func() []string // sentences about what needs somebody now; may be nil
+	Ready      func() error    // why the service is not ready, nil when it is; may be nil
+	Log        *slog.Logger    // nil for none
 
 	hosts    hostList
 	listener net.Listener
@@ -47,7 +49,8 @@ type Server struct {
 	assets   *assets
 	hub      hub
 	waiters  waiters
-	changing sync.Mutex    // from looking at a zone or line's tag to changing it
+	changing sync.Mutex // from looking at a zone or line's tag to changing it
+	stages   stages
 	encoding chan struct{} // one element a JPEG being encoded
 	movies   atomic.Int32  // open MJPEG streams
 
@@ -129,6 +132,7 @@ func (s *Server) Publish(r *pipeline.Result) {
 	for i := range r.Events {
 		s.hub.event(&r.Events[i])
 	}
+	s.stages.observe(r.Frame.Camera, &r.Times)
 	s.waiters.wake(r.Frame.Camera)
 }
 

@@ -2,10 +2,12 @@ package web
 
 import (
 	"bytes"
+	"math"
 	"net/http"
 	"os"
 	"runtime"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
@@ -14,26 +16,102 @@ import (
 )
 
 type systemInfo struct {
-	Build      Build                   `json:"build"`
-	Go         string                  `json:"go"`
-	Started    time.Time               `json:"started"`
-	Uptime     float64                 `json:"uptime_s"`
-	CPUs       int                     `json:"cpus"`
-	Goroutines int                     `json:"goroutines"`
-	Heap       uint64                  `json:"heap_bytes"`
-	RSS        uint64                  `json:"rss_bytes,omitempty"` // the whole process, where the platform tells
-	Cameras    []pipeline.CameraStatus `json:"cameras"`
+	Build      Build          `json:"build"`
+	Go         string         `json:"go"`
+	Started    time.Time      `json:"started"`
+	Uptime     float64        `json:"uptime_s"`
+	CPUs       int            `json:"cpus"`
+	Goroutines int            `json:"goroutines"`
+	Heap       uint64         `json:"heap_bytes"`
+	RSS        uint64         `json:"rss_bytes,omitempty"` // the whole process, where the platform tells
+	Storage    *Storage       `json:"storage,omitempty"`
+	Problems   []string       `json:"problems"` // what needs somebody now, empty when nothing does
+	Cameras    []cameraHealth `json:"cameras"`
+}
+
+// cameraHealth is a camera with the time that its frames spend in each stage.
+type cameraHealth struct {
+	pipeline.CameraStatus
+	Stages stageTimes `json:"stages_ms"`
+}
+
+// stageTimes are milliseconds, smoothed over some dozen frames.
+type stageTimes struct {
+	Queue   float64 `json:"queue"`
+	Segment float64 `json:"segment"`
+	Track   float64 `json:"track"`
+}
+
+// Storage is what recordings take on the disk.
+type Storage struct {
+	Bytes int64 `json:"bytes"`
+	Limit int64 `json:"limit_bytes"`
+}
+
+// stages smooth the stage times of all cameras. The zero value is ready; safe for concurrent
+// use; an observed frame allocates nothing.
+type stages struct {
+	mu sync.Mutex
+	by map[string]*stageTimes
+}
+
+func (s *stages) observe(camera string, t *pipeline.Times) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	c := s.by[camera]
+	if c == nil {
+		if s.by == nil {
+			s.by = map[string]*stageTimes{}
+		}
+		c = &stageTimes{}
+		s.by[camera] = c
+	}
+	for _, x := range [3]struct {
+		to       *float64
+		from, at time.Time
+	}{{&c.Queue, t.Captured, t.Dequeued}, {&c.Segment, t.Dequeued, t.Segmented}, {&c.Track, t.Segmented, t.Done}} {
+		if x.from.IsZero() || x.at.IsZero() {
+			continue
+		}
+		ms := x.at.Sub(x.from).Seconds() * 1000
+		if *x.to == 0 {
+			*x.to = ms
+		}
+		*x.to += (ms - *x.to) / 16
+	}
+}
+
+func (s *stages) of(camera string) stageTimes {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var out stageTimes
+	if c := s.by[camera]; c != nil {
+		round := func(v float64) float64 { return math.Round(v*10) / 10 }
+		out = stageTimes{round(c.Queue), round(c.Segment), round(c.Track)}
+	}
+	return out
 }
 
 func (s *Server) system(w http.ResponseWriter, _ *http.Request) error {
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
-	return writeJSON(w, http.StatusOK, systemInfo{
+	info := systemInfo{
 		Build: s.Build, Go: runtime.Version(), Started: s.started,
 		Uptime: time.Since(s.started).Round(time.Millisecond).Seconds(),
 		CPUs:   runtime.NumCPU(), Goroutines: runtime.NumGoroutine(),
-		Heap: m.HeapAlloc, RSS: residentBytes(), Cameras: s.statuses(),
-	})
+		Heap: m.HeapAlloc, RSS: residentBytes(), Problems: []string{}, Cameras: []cameraHealth{},
+	}
+	for _, c := range s.statuses() {
+		info.Cameras = append(info.Cameras, cameraHealth{c, s.stages.of(c.Name)})
+	}
+	if s.Problems != nil {
+		info.Problems = append(info.Problems, s.Problems()...)
+	}
+	if s.Storage != nil {
+		st := s.Storage()
+		info.Storage = &st
+	}
+	return writeJSON(w, http.StatusOK, info)
 }
 
 // residentBytes is the process's resident memory by /proc/self/statm (its second number, in

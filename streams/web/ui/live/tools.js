@@ -10,90 +10,90 @@ const tools = ['point', 'not', 'box'];
 const layers = ['masks', 'labels', 'trails'];
 
 class Tools extends HTMLElement {
-  #draft = null; // the object that was pointed at last: {id, points, labels, track, box}
-  #asked = Promise.resolve(); // clicks are answered in order
+	#draft = null; // the object that was pointed at last: {id, points, labels, track, box}
+	#asked = Promise.resolve(); // clicks are answered in order
 
-  connectedCallback() {
-    if (this.pointer) return;
-    this.pointer = new Pointer(this.tile, {
-      onPoint: (p) => (this.#asked = this.#asked.then(() => this.#point(p))),
-      onBox: ({box, frame}) => (this.#asked = this.#asked.then(() => this.#box(box, frame))),
-      onNothing: () => (refusal.value = t('tool.nopicture')),
-    });
-    this.buttons = tools.map((tool) => h('button', {type: 'button', 'data-tool': tool, onclick: () => this.arm(tool)}, t('tool.' + tool)));
-    this.hint = h('p', {class: 'hint', id: 'tool-hint'});
-    this.layers = this.#readLayers();
-    this.append(
-      h('div', {class: 'bar', role: 'group', 'aria-label': t('tools.title')}, this.buttons),
-      h('div', {class: 'bar', role: 'group', 'aria-label': t('layers.title')}, layers.map((l) => h('button', {
-        type: 'button', 'data-layer': l, 'aria-pressed': String(this.layers[l]), onclick: (e) => this.#toggle(l, e.currentTarget),
-      }, t('layer.' + l)))),
-      this.hint);
-    this.tile.setLayers(this.layers);
-    this.arm('point');
-  }
+	connectedCallback() {
+		if (this.pointer) return;
+		this.pointer = new Pointer(this.tile, {
+			onPoint: (p) => (this.#asked = this.#asked.then(() => this.#point(p))),
+			onBox: ({box, frame}) => (this.#asked = this.#asked.then(() => this.#box(box, frame))),
+			onNothing: () => (refusal.value = t('tool.nopicture')),
+		});
+		this.buttons = tools.map((tool) => h('button', {type: 'button', 'data-tool': tool, onclick: () => this.arm(tool)}, t('tool.' + tool)));
+		this.hint = h('p', {class: 'hint', id: 'tool-hint'});
+		this.layers = this.#readLayers();
+		this.append(
+			h('div', {class: 'bar', role: 'group', 'aria-label': t('tools.title')}, this.buttons),
+			h('div', {class: 'bar', role: 'group', 'aria-label': t('layers.title')}, layers.map((l) => h('button', {
+				type: 'button', 'data-layer': l, 'aria-pressed': String(this.layers[l]), onclick: (e) => this.#toggle(l, e.currentTarget),
+			}, t('layer.' + l)))),
+			this.hint);
+		this.tile.setLayers(this.layers);
+		this.arm('point');
+	}
 
-  /** Arms a tool; the armed one again disarms it. */
-  arm(tool) {
-    const next = this.pointer.tool === tool && this.armed ? 'off' : tool;
-    this.armed = next !== 'off';
-    this.pointer.setTool(next);
-    for (const b of this.buttons) attr(b, 'aria-pressed', String(b.dataset.tool === next));
-    text(this.hint, t('tool.hint.' + next));
-  }
+	/** Arms a tool; the armed one again disarms it. */
+	arm(tool) {
+		const next = this.pointer.tool === tool && this.armed ? 'off' : tool;
+		this.armed = next !== 'off';
+		this.pointer.setTool(next);
+		for (const b of this.buttons) attr(b, 'aria-pressed', String(b.dataset.tool === next));
+		text(this.hint, t('tool.hint.' + next));
+	}
 
-  /** Takes back what was begun, else disarms. */
-  escape() {
-    if (!this.pointer.cancel() && this.armed) this.arm(this.pointer.tool);
-  }
+	/** Takes back what was begun, else disarms. */
+	escape() {
+		if (!this.pointer.cancel() && this.armed) this.arm(this.pointer.tool);
+	}
 
-  #readLayers() {
-    const asked = (query('layers') ?? '').split(',').filter(Boolean);
-    return Object.fromEntries(layers.map((l) => [l, !asked.includes('-' + l)]));
-  }
+	#readLayers() {
+		const asked = (query('layers') ?? '').split(',').filter(Boolean);
+		return Object.fromEntries(layers.map((l) => [l, !asked.includes('-' + l)]));
+	}
 
-  #toggle(l, button) {
-    this.layers[l] = !this.layers[l];
-    attr(button, 'aria-pressed', String(this.layers[l]));
-    setQuery('layers', layers.filter((x) => !this.layers[x]).map((x) => '-' + x).join(','));
-    this.tile.setLayers(this.layers);
-  }
+	#toggle(l, button) {
+		this.layers[l] = !this.layers[l];
+		attr(button, 'aria-pressed', String(this.layers[l]));
+		setQuery('layers', layers.filter((x) => !this.layers[x]).map((x) => '-' + x).join(','));
+		this.tile.setLayers(this.layers);
+	}
 
-  async #point({x, y, positive, frame}) {
-    const time = frameTime(frame.cap);
-    if (positive) {
-      const p = await follow(this.camera, {points: [[x, y]], labels: [1], frame_time: time});
-      if (p) this.#remember(p, [[x, y]], [1]);
-      return;
-    }
-    const d = this.#draft;
-    if (!d) {
-      refusal.value = t('tool.first');
-      return;
-    }
-    // The object has moved since: its earlier points move with it.
-    const now = this.#trackBox(d.track);
-    const dx = now && d.box ? (now[0] + now[2] - d.box[0] - d.box[2]) / 2 : 0;
-    const dy = now && d.box ? (now[1] + now[3] - d.box[1] - d.box[3]) / 2 : 0;
-    const clamp = (v, most) => Math.min(Math.max(v, 0), most - 1);
-    const points = [...d.points.map(([px, py]) => [clamp(px + dx, frame.w), clamp(py + dy, frame.h)]), [x, y]];
-    const labels = [...d.labels, 0];
-    const p = await follow(this.camera, {points, labels, frame_time: time}, d.id);
-    if (p) this.#remember(p, points, labels);
-  }
+	async #point({x, y, positive, frame}) {
+		const time = frameTime(frame.cap);
+		if (positive) {
+			const p = await follow(this.camera, {points: [[x, y]], labels: [1], frame_time: time});
+			if (p) this.#remember(p, [[x, y]], [1]);
+			return;
+		}
+		const d = this.#draft;
+		if (!d) {
+			refusal.value = t('tool.first');
+			return;
+		}
+		// The object has moved since: its earlier points move with it.
+		const now = this.#trackBox(d.track);
+		const dx = now && d.box ? (now[0] + now[2] - d.box[0] - d.box[2]) / 2 : 0;
+		const dy = now && d.box ? (now[1] + now[3] - d.box[1] - d.box[3]) / 2 : 0;
+		const clamp = (v, most) => Math.min(Math.max(v, 0), most - 1);
+		const points = [...d.points.map(([px, py]) => [clamp(px + dx, frame.w), clamp(py + dy, frame.h)]), [x, y]];
+		const labels = [...d.labels, 0];
+		const p = await follow(this.camera, {points, labels, frame_time: time}, d.id);
+		if (p) this.#remember(p, points, labels);
+	}
 
-  async #box(box, frame) {
-    const p = await follow(this.camera, {box, frame_time: frameTime(frame.cap)});
-    if (p) this.#draft = null;
-  }
+	async #box(box, frame) {
+		const p = await follow(this.camera, {box, frame_time: frameTime(frame.cap)});
+		if (p) this.#draft = null;
+	}
 
-  #remember(p, points, labels) {
-    this.#draft = {id: p.id, points, labels, track: p.track_id, box: p.answer_box ?? this.#trackBox(p.track_id)};
-  }
+	#remember(p, points, labels) {
+		this.#draft = {id: p.id, points, labels, track: p.track_id, box: p.answer_box ?? this.#trackBox(p.track_id)};
+	}
 
-  #trackBox(id) {
-    return this.tile.latest?.tracks.find((k) => k.id === id)?.b ?? null;
-  }
+	#trackBox(id) {
+		return this.tile.latest?.tracks.find((k) => k.id === id)?.b ?? null;
+	}
 }
 
 customElements.define('or-tools', Tools);

@@ -1,29 +1,29 @@
 // One stack of what was done on this page. A command is {do(), undo()}, both async; undo is
-// the inverse call to the service.
+// the inverse call to the service. One runs at a time, so that the last one done is the first
+// to be undone.
 
 const most = 100;
 const done = [];
 const undone = [];
+let last = Promise.resolve();
+
+const queue = (f) => (last = last.catch(() => {}).then(f));
 
 /** Does a command and remembers it. Returns what it returned. */
-export async function run(command) {
-  const answer = await command.do();
-  done.push(command);
-  if (done.length > most) done.shift();
-  undone.length = 0;
-  return answer;
-}
+export const run = (command) => queue(async () => {
+	const answer = await command.do();
+	done.push(command);
+	if (done.length > most) done.shift();
+	undone.length = 0;
+	return answer;
+});
 
-export async function undo() {
-  const c = done.pop();
-  if (!c) return;
-  await c.undo();
-  undone.push(c);
-}
+const move = (from, to, act) => () => queue(async () => {
+	const c = from.pop();
+	if (!c) return;
+	await c[act]();
+	to.push(c);
+});
 
-export async function redo() {
-  const c = undone.pop();
-  if (!c) return;
-  await c.do();
-  done.push(c);
-}
+export const undo = move(done, undone, 'undo');
+export const redo = move(undone, done, 'do');
