@@ -38,6 +38,13 @@ type segmentRequest struct {
 	slots <-chan struct{} // one element is taken out when the frame is segmented
 }
 
+// blank is the request of a frame in which nothing is.
+func blank(at time.Time) *segmentRequest {
+	q := &segmentRequest{done: make(chan struct{}), at: at}
+	close(q.done)
+	return q
+}
+
 var errEngineClosed = errors.New("the engine is closed")
 
 func newBatcher(s Segmenter, o Batch) *batcher {

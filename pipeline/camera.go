@@ -47,6 +47,9 @@ type camera struct {
 
 	latency Latency
 
+	off   atomic.Bool   // the analysis is switched off
+	since atomic.Uint32 // the first epoch after the last switch
+
 	reading        sync.Mutex // held by accept, and to abandon a reader; guards what follows
 	seq            uint64
 	epoch          uint32
@@ -152,7 +155,11 @@ type pendingFrame struct {
 
 // feed takes frames and submits them, at most Inflight at a time, so that a live camera's
 // next frame is chosen only when the segmenter is free for it.
+//
+// While the analysis is off, frames end here, but for the first: it goes on as one in which
+// nothing is, so that the tracks end.
 func (c *camera) feed(ctx context.Context, readDone <-chan struct{}, slots chan struct{}, pending chan<- *pendingFrame) {
+	blanked := uint32(0)
 	for {
 		select {
 		case slots <- struct{}{}:
@@ -173,6 +180,16 @@ func (c *camera) feed(ctx context.Context, readDone <-chan struct{}, slots chan 
 			}
 		}
 		dequeued := time.Now()
+		if c.off.Load() {
+			if since := c.since.Load(); f.Epoch >= since && blanked != since {
+				blanked = since
+				pending <- &pendingFrame{frame: f, dequeued: dequeued, request: blank(dequeued)}
+			} else {
+				f.Release()
+			}
+			<-slots
+			continue
+		}
 		q, err := c.engine.batcher.submit(ctx, f, slots)
 		if err != nil {
 			f.Release()
@@ -180,6 +197,24 @@ func (c *camera) feed(ctx context.Context, readDone <-chan struct{}, slots chan 
 		}
 		pending <- &pendingFrame{frame: f, dequeued: dequeued, request: q}
 	}
+}
+
+// switchAnalysis turns the analysis on or off, with a new epoch either way: what was there
+// before is not carried over.
+func (c *camera) switchAnalysis(on bool) {
+	c.reading.Lock()
+	defer c.reading.Unlock()
+	if c.off.Load() == !on {
+		return
+	}
+	c.epoch++
+	c.since.Store(c.epoch)
+	c.off.Store(!on)
+	n := int32(c.Inflight)
+	if !on {
+		n = -n
+	}
+	c.engine.batcher.cameras.Add(n)
 }
 
 // work runs the stages on each segmented frame and publishes, in order.
@@ -275,6 +310,7 @@ func (c *camera) snapshot() CameraStatus {
 	s.FPS = round2(c.analysed.rate(now))
 	s.CaptureFPS = round2(c.captured.rate(now))
 	c.mu.Unlock()
+	s.Paused = c.off.Load()
 	s.Frames, s.Processed, s.Dropped = c.frames.Load(), c.processed.Load(), c.dropped.Load()
 	s.Reconnects, s.TracksSeen = c.reconnects.Load(), c.started.Load()
 	if d, ok := c.Source.(DropCounter); ok {

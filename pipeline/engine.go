@@ -98,7 +98,21 @@ func (e *Engine) RemoveCamera(name string) error {
 	delete(e.cameras, name)
 	e.mu.Unlock()
 	c.stop()
-	e.batcher.cameras.Add(-int32(c.Inflight))
+	if !c.off.Load() {
+		e.batcher.cameras.Add(-int32(c.Inflight))
+	}
+	return nil
+}
+
+// SetAnalysis switches the analysis of a camera on or off; it is on at first. While it is off
+// the frames still reach the sinks that want every frame, tracks have ended, and prompts wait.
+func (e *Engine) SetAnalysis(name string, on bool) error {
+	c, err := e.camera(name)
+	if err != nil {
+		return err
+	}
+	c.switchAnalysis(on)
+	e.tell(c)
 	return nil
 }
 

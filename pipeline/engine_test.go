@@ -471,6 +471,71 @@ func TestCamerasComeAndGo(t *testing.T) {
 	}
 }
 
+// TestSwitchAnalysis turns the analysis off and on: the picture goes on, one empty result ends
+// what was there, and nothing is carried over.
+func TestSwitchAnalysis(t *testing.T) {
+	var pool FramePool
+	var segmented atomic.Int64
+	var inner none
+	segmenter := segmenterFunc(func(ctx context.Context, fs []*Frame) ([]*Segmentation, error) {
+		segmented.Add(int64(len(fs)))
+		return inner.Segment(ctx, fs)
+	})
+	sink := &recorder{}
+	e := &Engine{Segmenter: segmenter, Sinks: []Sink{sink}}
+	if err := e.Initialize(); err != nil {
+		t.Fatal(err)
+	}
+	defer e.Close()
+	endless := sourceFunc(func(ctx context.Context, emit func(*Frame)) error {
+		for ctx.Err() == nil {
+			emit(pool.Get(8, 4))
+			time.Sleep(time.Millisecond)
+		}
+		return ctx.Err()
+	})
+	if err := e.AddCamera(Camera{Name: "a", Source: endless, Live: true}); err != nil {
+		t.Fatal(err)
+	}
+	count := func() (pushed, results int, epoch uint32) {
+		sink.mu.Lock()
+		defer sink.mu.Unlock()
+		if n := len(sink.epochs); n > 0 {
+			epoch = sink.epochs[n-1]
+		}
+		return sink.pushed, len(sink.seqs), epoch
+	}
+	wait(t, "results", func() bool { _, n, _ := count(); return n > 3 })
+	for range 2 { // the second time changes nothing
+		if err := e.SetAnalysis("a", false); err != nil {
+			t.Fatal(err)
+		}
+	}
+	wait(t, "the empty result of a new epoch", func() bool { _, _, epoch := count(); return epoch == 2 })
+	pushed, results, _ := count()
+	done := segmented.Load()
+	wait(t, "the picture goes on", func() bool { n, _, _ := count(); return n > pushed+20 })
+	if _, n, _ := count(); n != results || segmented.Load() != done {
+		t.Errorf("%d results and %d inferences while it is off", n-results, segmented.Load()-done)
+	}
+	if s, err := e.Status("a"); err != nil || !s.Paused || s.State != CameraStreaming {
+		t.Errorf("status %+v, %v", s, err)
+	}
+	if err := e.SetAnalysis("a", true); err != nil {
+		t.Fatal(err)
+	}
+	wait(t, "results again", func() bool { _, n, epoch := count(); return n > results+3 && epoch == 3 })
+	var unknown *UnknownCameraError
+	if err := e.SetAnalysis("b", true); !errors.As(err, &unknown) {
+		t.Errorf("an unknown camera: %v", err)
+	}
+	e.SetAnalysis("a", false)
+	e.Close()
+	if n := pool.Outstanding(); n != 0 || inner.alive.Load() != 0 {
+		t.Errorf("%d frames, %d segmentations not released", n, inner.alive.Load())
+	}
+}
+
 // TestStartStop1000 runs a synthetic camera a thousand times and looks for what is left.
 func TestStartStop1000(t *testing.T) {
 	var pool FramePool

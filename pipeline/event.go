@@ -59,6 +59,30 @@ type Event struct {
 	Data   map[string]any `json:"data,omitempty"`
 }
 
+// Severity says how much an event matters to an operator.
+type Severity string
+
+// The severities.
+const (
+	Routine   Severity = ""          // the life of a track that nobody asked for
+	Detection Severity = "detection" // an object of a prompt came, came back, moved or went
+	Alert     Severity = "alert"     // a zone, a line or an obstacle is involved
+)
+
+// Severity grades the event.
+func (e *Event) Severity() Severity {
+	switch e.Kind {
+	case EventUpdated, EventLost, EventStationary:
+		return Routine
+	case EventStarted, EventResumed, EventEnded, EventMoving:
+		if e.Track.PromptID == "" {
+			return Routine
+		}
+		return Detection
+	}
+	return Alert
+}
+
 // Review is what people have said about an event.
 type Review struct {
 	Reviewed bool   `json:"reviewed"`       // somebody has seen it

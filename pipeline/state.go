@@ -27,7 +27,8 @@ type CameraStatus struct {
 	Source     string      `json:"source"` // without secrets
 	State      CameraState `json:"state"`
 	Since      time.Time   `json:"since"`
-	Error      string      `json:"error,omitempty"` // why it is not streaming, without secrets
+	Error      string      `json:"error,omitempty"`  // why it is not streaming, without secrets
+	Paused     bool        `json:"paused,omitempty"` // its analysis is switched off; the picture goes on
 	Width      int         `json:"width,omitempty"`
 	Height     int         `json:"height,omitempty"`
 	FPS        float64     `json:"fps"`         // analysed frames a second, over the last seconds

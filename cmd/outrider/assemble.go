@@ -46,7 +46,6 @@ type service struct {
 	engine pipeline.Engine
 	broker *mqtt.Broker
 	store  *store.Store
-	keeper *keeper
 	record *record.Recorder
 	mqtt   *mqtt.Publisher
 	rtc    *webrtc.Server
@@ -93,24 +92,12 @@ func (s *service) Initialize(ctx context.Context) error {
 		return err
 	}
 	s.closers = append(s.closers, s.engine.Close)
-	s.keeper = &keeper{Store: s.store, Encoder: s.Config.Text.Name, Log: s.Log}
-	if err := s.keeper.Initialize(ctx); err != nil {
-		return err
-	}
-	s.closers = append(s.closers, s.keeper.Close) // before the engine, which closes the store
 	for _, name := range sortedNames(s.Config.Cameras) {
-		if err := s.addCamera(name, s.Config.Cameras[name]); err != nil {
+		if err := s.addCamera(name, s.Config.Cameras[name], nil); err != nil {
 			return err
 		}
 	}
-	s.keeper.idle(s.configured)
 	return nil
-}
-
-// configured tells whether a camera is in the configuration.
-func (s *service) configured(camera string) bool {
-	_, ok := s.config().Cameras[camera]
-	return ok
 }
 
 // sink adds a sink that has started; the engine closes it.
@@ -137,9 +124,10 @@ func (s *service) startSinks() error {
 		s.closers = append(s.closers, s.broker.Close)
 	}
 	s.sink(s.store)
+	switches := &switches{service: s}
 	s.record = &record.Recorder{
 		Dir: filepath.Join(dir, "media"), Retain: c.Store.Events.Retain.D(), MaxBytes: int64(c.Store.Events.MaxSize),
-		Options: s.recording, Log: s.Log,
+		Options: switches.recording, Picture: s.picture, Log: s.Log,
 	}
 	if err := s.record.Initialize(); err != nil {
 		return err
@@ -148,7 +136,7 @@ func (s *service) startSinks() error {
 	s.sink(s.record)
 	if c.MQTT.URL.Reveal() != "off" {
 		s.mqtt = &mqtt.Publisher{
-			URL: c.MQTT.URL.Reveal(), Broker: s.broker, Prefix: c.MQTT.Prefix, Directory: &s.engine, Outbox: s.store,
+			URL: c.MQTT.URL.Reveal(), Broker: s.broker, Prefix: c.MQTT.Prefix, Directory: &s.engine, Outbox: s.store, Switches: switches,
 			HomeAssistant: c.MQTT.HomeAssistant, Version: version, DashboardURL: "http://" + c.Web.Listen, StatsInterval: c.MQTT.Stats.D(), Log: s.Log,
 		}
 		if err := s.mqtt.Initialize(); err != nil {
@@ -187,10 +175,11 @@ func (s *service) startSinks() error {
 	return nil
 }
 
-// recording is what the configuration says of a camera's recordings.
-func (s *service) recording(camera string) record.Options {
-	c := s.config().Cameras[camera].Record
-	return record.Options{Clips: c.Clips, Snapshots: c.Snapshots, Pre: c.Pre.D(), Post: c.Post.D()}
+// picture passes a new picture of a track on.
+func (s *service) picture(camera, label string, jpeg []byte) {
+	if s.mqtt != nil {
+		s.mqtt.Picture(camera, label, jpeg)
+	}
 }
 
 func (s *service) viewers(camera string) int {
@@ -211,9 +200,9 @@ func (s *service) open(c config.Camera) (*capture.Source, error) {
 	})
 }
 
-// addCamera starts a camera with the prompts of its configuration and those that users gave it
-// in earlier runs.
-func (s *service) addCamera(name string, c config.Camera) error {
+// addCamera starts a camera with the prompts of its configuration and, when it is started
+// anew, with those that it had.
+func (s *service) addCamera(name string, c config.Camera, had []pipeline.PromptStatus) error {
 	demo := c.Loop
 	src, err := s.open(c)
 	if err != nil {
@@ -221,22 +210,29 @@ func (s *service) addCamera(name string, c config.Camera) error {
 	}
 	chain := newChain(&s.models)
 	cam := pipeline.Camera{
-		Name: name, Display: src.Display(), Source: src, Stages: chain.stages(), Prompts: userPrompts{chain.prompts, name, s.keeper}, Places: chain.counter,
+		Name: name, Display: src.Display(), Source: src, Stages: chain.stages(), Prompts: chain.prompts, Places: chain.counter,
 		Live: src.Live(), Rate: c.Rate,
 	}
 	if k := src.Kind(); k != capture.File && k != capture.Folder && !demo {
 		cam.StallTimeout = max(s.Config.Capture.OpenTimeout.D(), c.ReadTimeout.D()) + 5*time.Second
 	}
-	s.keeper.watch(s.ctx, name, chain.prompts, func(id string) bool {
-		return slices.ContainsFunc(c.Prompts, func(p config.Prompt) bool { return p.ID == id })
-	})
 	if err := s.engine.AddCamera(cam); err != nil {
 		return err
 	}
 	s.chains[name] = chain
+	prompts := make([]pipeline.Prompt, 0, len(c.Prompts)+len(had))
 	for _, p := range c.Prompts {
+		prompts = append(prompts, p.Pipeline())
+	}
+	for i := range had {
+		if p := had[i].Prompt; !slices.ContainsFunc(prompts, func(q pipeline.Prompt) bool { return q.ID == p.ID }) {
+			p.At = nil // of the stream before
+			prompts = append(prompts, p)
+		}
+	}
+	for _, p := range prompts {
 		s.asking.Go(func() {
-			if _, err := chain.prompts.Create(s.ctx, p.Pipeline()); err != nil && s.ctx.Err() == nil {
+			if _, err := chain.prompts.Create(s.ctx, p); err != nil && s.ctx.Err() == nil {
 				s.Log.Error("prompt refused", "camera", name, "prompt", p.ID, "error", err)
 			}
 		})
@@ -268,8 +264,15 @@ func (s *service) adopt(next config.Config) error {
 			return fmt.Errorf("camera %q: %w", name, err)
 		}
 	}
+	had := map[string][]pipeline.PromptStatus{}
 	for _, name := range append(slices.Clone(changes.Removed), changes.Restarts...) {
-		s.keeper.unwatch(name)
+		if c := s.chains[name]; c != nil {
+			had[name] = c.prompts.List()
+		}
+		// Prompts of the old configuration go with it.
+		for _, p := range now.Cameras[name].Prompts {
+			had[name] = slices.DeleteFunc(had[name], func(h pipeline.PromptStatus) bool { return h.ID == p.ID })
+		}
 		if err := s.engine.RemoveCamera(name); err != nil {
 			return err
 		}
@@ -280,10 +283,7 @@ func (s *service) adopt(next config.Config) error {
 	s.current.Unlock()
 	var errs []error
 	for _, name := range started {
-		errs = append(errs, s.addCamera(name, next.Cameras[name]))
-	}
-	if len(changes.Removed) > 0 {
-		s.keeper.idle(s.configured)
+		errs = append(errs, s.addCamera(name, next.Cameras[name], had[name]))
 	}
 	if len(changes.Later) > 0 {
 		s.Log.Info("these keys count from the next start", "keys", strings.Join(changes.Later, ", "))

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -304,6 +305,43 @@ func TestMosquittoSub(t *testing.T) {
 	if seen["available"] == 0 || seen["state"] == 0 || kinds["new"] < 3 || kinds["end"] == 0 {
 		t.Errorf("seen %v, events %v: want availability, state, new and end", seen, kinds)
 	}
+	// A followed person gets a picture, and analysis can be switched off and on.
+	say := func(topic, payload string) {
+		t.Helper()
+		if out, err := exec.CommandContext(ctx, "mosquitto_pub", "-h", "127.0.0.1", "-p", s.broker, "-q", "1", "-t", topic, "-m", payload).CombinedOutput(); err != nil {
+			t.Fatalf("mosquitto_pub: %v %s", err, out)
+		}
+	}
+	// hear returns the first message of a topic that is want, or begins with it.
+	hear := func(topic, want string) {
+		t.Helper()
+		c := exec.CommandContext(ctx, sub, "-h", "127.0.0.1", "-p", s.broker, "-q", "1", "-t", topic, "-F", "%x")
+		out, err := c.StdoutPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := c.Start(); err != nil {
+			t.Fatal(err)
+		}
+		defer c.Wait()
+		defer c.Process.Kill()
+		lines := bufio.NewScanner(out)
+		lines.Buffer(nil, 4<<20)
+		for lines.Scan() {
+			if strings.HasPrefix(lines.Text(), hex.EncodeToString([]byte(want))) {
+				return
+			}
+		}
+		t.Errorf("%s never was %q", topic, want)
+	}
+	say("outrider/demo/prompt/set", `{"id":"who","text":["person"]}`)
+	hear("outrider/demo/all/snapshot", "\xff\xd8\xff")
+	say("outrider/demo/detect/set", "OFF")
+	hear("outrider/demo/detect/state", "OFF")
+	hear("outrider/demo/all", "0")
+	say("outrider/demo/detect/set", "ON")
+	hear("outrider/demo/detect/state", "ON")
+
 	late, err := exec.CommandContext(ctx, sub, "-h", "127.0.0.1", "-p", s.broker, "-t", "outrider/available", "-C", "1", "-F", "%r %p").Output()
 	if got := strings.TrimSpace(string(late)); err != nil || got != "1 online" {
 		t.Errorf("who comes later sees %q, %v; want the retained availability", got, err)

@@ -34,13 +34,15 @@ const (
 	opCreate = "create"
 	opDelete = "delete"
 	opList   = "list"
+	opSwitch = "switch"
 )
 
 // command is what a client asks of a camera.
 type command struct {
 	op       string
 	camera   string
-	id       string // of the prompt to delete
+	id       string // of the prompt to delete, or of the switch
+	on       bool   // what the switch shall be
 	prompt   pipeline.Prompt
 	response string // topic for the answer, empty for the usual one
 	ref      string // echoed in the answer
@@ -84,6 +86,11 @@ var promptID = regexp.MustCompile(`^[A-Za-z0-9_.-]{1,64}$`)
 func (t topics) parseCommand(discovery, topic string, payload []byte) (c command, ok bool, err error) {
 	rest, ok := strings.CutPrefix(topic, t.prefix+"/")
 	parts := strings.Split(rest, "/")
+	if ok && len(parts) == 3 && slices.Contains(switchNames, parts[1]) && parts[0] != "" && parts[2] == "set" {
+		c.camera, c.op, c.id = parts[0], opSwitch, parts[1]
+		c.on, err = parseSwitch(payload)
+		return c, true, err
+	}
 	if !ok || len(parts) < 3 || parts[0] == "" || parts[1] != "prompt" {
 		return command{}, false, nil
 	}
@@ -205,6 +212,8 @@ type commander struct {
 	topics    topics
 	discovery string
 	directory Directory
+	switches  Switches                           // nil for none
+	switched  func()                             // a switch was asked for: tell the states again
 	answer    func(topic string, payload []byte) // never blocks
 	log       *slog.Logger
 
@@ -261,16 +270,32 @@ func (c *commander) take(topic string, payload []byte, retained bool) {
 		return
 	}
 	c.taken.Add(1)
+	if cmd.op == opSwitch && (err != nil || c.switches == nil) {
+		if err == nil {
+			err = errors.New("there are no switches")
+		}
+		refuse(err.Error())
+		c.switched() // whoever asked shows what he asked for: the state says what is
+		return
+	}
 	if err != nil {
 		c.reply(cmd, commandAnswer{Error: describeError(err)})
 		return
 	}
 	if !slices.Contains(c.directory.Cameras(), cmd.camera) {
+		if cmd.op == opSwitch {
+			refuse("there is no such camera")
+			return
+		}
 		c.reply(cmd, commandAnswer{Error: describeError(&pipeline.UnknownCameraError{Name: cmd.camera, Known: c.directory.Cameras()})})
 		return
 	}
 	if !c.enqueue(cmd) {
 		refuse("too many wait for this camera")
+		if cmd.op == opSwitch {
+			c.switched()
+			return
+		}
 		c.reply(cmd, commandAnswer{Error: &commandError{Type: "busy", Detail: fmt.Sprintf("%d commands wait for this camera already", commandQueue)}})
 	}
 }
@@ -306,6 +331,13 @@ func (c *commander) enqueue(cmd command) bool {
 }
 
 func (c *commander) obey(cmd command) {
+	if cmd.op == opSwitch {
+		if err := c.switches.Switch(cmd.camera, cmd.id, cmd.on); err != nil {
+			c.log.Warn("mqtt: not switched", "camera", cmd.camera, "switch", cmd.id, "on", cmd.on, "error", err)
+		}
+		c.switched()
+		return
+	}
 	ctx, cancel := context.WithTimeout(c.ctx, commandTimeout)
 	defer cancel()
 	prompts, err := c.directory.Prompts(cmd.camera)

@@ -1,6 +1,9 @@
 package mqtt
 
-import "encoding/json"
+import (
+	"encoding/json"
+	"strings"
+)
 
 // Home Assistant's device discovery: one retained message a device, with short keys as its
 // documentation defines them.
@@ -30,7 +33,11 @@ type haComponent struct {
 	Platform         string           `json:"p"`
 	UniqueID         string           `json:"unique_id"`
 	Name             string           `json:"name"`
-	StateTopic       string           `json:"state_topic"`
+	StateTopic       string           `json:"state_topic,omitempty"`
+	CommandTopic     string           `json:"command_topic,omitempty"`
+	ImageTopic       string           `json:"image_topic,omitempty"`
+	ContentType      string           `json:"content_type,omitempty"`
+	Options          []string         `json:"options,omitempty"`
 	Template         string           `json:"value_template,omitempty"`
 	Class            string           `json:"device_class,omitempty"`
 	StateClass       string           `json:"state_class,omitempty"`
@@ -125,7 +132,23 @@ func (p *Publisher) device(camera string, labels []string) []byte {
 				Platform: "event", UniqueID: id + "_event", Name: "Object",
 				StateTopic: t.event(camera), EventTypes: []string{typeNew, typeUpdate, typeEnd}, Icon: "mdi:motion-sensor",
 			},
+			"review_status": {
+				Platform: "sensor", UniqueID: id + "_review_status", Name: "Review", Class: "enum", Options: []string{"NONE", "DETECTION", "ALERT"},
+				StateTopic: t.reviewStatus(camera), Icon: "mdi:eye-check",
+			},
+			"picture": {
+				Platform: "image", UniqueID: id + "_picture", Name: "Last object",
+				ImageTopic: t.snapshot(camera, "all"), ContentType: "image/jpeg",
+			},
 		},
+	}
+	if p.Switches != nil {
+		for _, n := range switchNames {
+			m.Components["switch_"+n] = haComponent{
+				Platform: "switch", UniqueID: id + "_switch_" + n, Name: strings.ToUpper(n[:1]) + n[1:], Category: "config",
+				StateTopic: t.switchState(camera, n), CommandTopic: t.camera(camera, n+"/set"), On: "ON", Off: "OFF",
+			}
+		}
 	}
 	for _, l := range labels {
 		name := "Objects"

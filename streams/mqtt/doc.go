@@ -15,6 +15,10 @@
 //	<p>/<cam>/all                live tracks, a number                yes       1
 //	<p>/<cam>/<label>            live tracks of a label, a number     yes       1
 //	<p>/events                   event.json: new, update, end         no        1, by the outbox
+//	<p>/reviews                  review.json: new, update, end        no        1, by the outbox
+//	<p>/<cam>/review_status      NONE, DETECTION, ALERT               yes       1
+//	<p>/<cam>/<label>/snapshot   best picture of the newest, JPEG     yes       1
+//	<p>/<cam>/<switch>/state     ON, OFF                              yes       1
 //	<p>/<cam>/event              camera_event.json (Home Assistant)   no        0
 //	<p>/stats                    stats.json                           no        0
 //	<p>/<cam>/prompt/result      prompt_result.json                   no        1
@@ -24,12 +28,17 @@
 //	<p>/<cam>/prompt/set         prompt_set.json: add a prompt
 //	<p>/<cam>/prompt/<id>/delete anything, or {"response_topic", "correlation"}
 //	<p>/<cam>/prompt/list        the same
+//	<p>/<cam>/<switch>/set       ON, OFF; switches are detect, recordings, snapshots
 //	homeassistant/status         online: announce again
 //
 // Commands are at most 64 KiB and 20 a second; retained ones are refused when they are
 // replayed. A clean stop leaves "stopped" in <p>/available, or "offline" with Home Assistant
 // discovery, which knows no other word. A label is one topic level: lower case, and what is
 // not a letter or digit becomes "_"; tracks that nothing has named count as "object".
+//
+// A review gathers what happens on a camera while something of note does: objects of prompts
+// that come, move and go ("detection"), zones, lines and obstacles ("alert"). It ends when
+// nothing of note has happened for ten seconds.
 //
 // Events are delivered at least once: ext.event_id is unique, ext.event_seq counts the
 // messages of an object, and a consumer drops what it has seen. They stay in the outbox until
@@ -40,5 +49,5 @@
 // Each connection is a new session of the client library without any of its own storing and
 // reconnecting: less to go wrong, and the outbox is the only truth.
 //
-// The package draws no pictures and keeps no history.
+// The package draws no pictures: Publisher.Picture is given them. It keeps no history.
 package mqtt

@@ -51,6 +51,10 @@ func (p *Publisher) messages(r *pipeline.Result) []pipeline.OutboxMessage {
 			out = p.tellEvent(out, v, &e, r)
 		}
 	}
+	status := v.reviewStatus()
+	if out = p.takeReview(out, v, r); v.reviewStatus() != status {
+		p.changed()
+	}
 	return out
 }
 

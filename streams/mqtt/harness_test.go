@@ -334,8 +334,10 @@ func schemaOf(prefix, topic string) string {
 		return "stats"
 	case strings.HasPrefix(topic, "homeassistant/device/"):
 		return "ha_device"
-	case strings.HasSuffix(topic, "/state"):
-		return "camera_state"
+	case topic == prefix+"/reviews":
+		return "review"
+	case strings.HasSuffix(topic, "/state") && strings.Count(strings.TrimPrefix(topic, prefix), "/") == 2:
+		return "camera_state" // the third level is a switch
 	case strings.HasSuffix(topic, "/event"):
 		return "camera_event"
 	case strings.HasSuffix(topic, "/prompt/result"):

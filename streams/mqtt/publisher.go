@@ -51,6 +51,7 @@ type Publisher struct {
 	Prefix    string // default "outrider"
 	Directory Directory
 	Outbox    pipeline.Outbox // default: a MemoryOutbox
+	Switches  Switches        // nil for none
 
 	HomeAssistant   bool   // announce devices
 	DiscoveryPrefix string // default "homeassistant"
@@ -176,6 +177,7 @@ func (p *Publisher) prepare() error {
 	p.done = make(chan struct{})
 	p.commander = commander{
 		topics: p.topics, discovery: p.DiscoveryPrefix, directory: p.Directory,
+		switches: p.Switches, switched: p.tellSwitches,
 		answer: func(topic string, payload []byte) { p.send(topic, 1, payload) }, log: p.Log,
 	}
 	return nil

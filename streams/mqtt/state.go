@@ -13,6 +13,9 @@ import (
 // settleTime is how long changes of states are gathered before they are told.
 const settleTime = 200 * time.Millisecond
 
+// maxPicture bounds a picture: the embedded broker takes 1 MiB.
+const maxPicture = 900 << 10
+
 // view is what we know of a camera, and what we have told. Guarded by Publisher.mu.
 type view struct {
 	objects map[uint64]*object // tracks that were told of and have not ended
@@ -20,7 +23,11 @@ type view struct {
 	counts  map[string]int     // topic label -> live tracks now; those at 0 stay
 	scratch map[string]int
 
+	review   *review           // that is open, nil for none
+	pictures map[string][]byte // topic -> newest JPEG, never changed
+
 	told      map[string]string // topic -> retained payload at the broker
+	shown     map[string]*byte  // topic -> picture at the broker
 	announced int               // labels in the last discovery message, -1 for none sent
 }
 
@@ -31,7 +38,7 @@ func (p *Publisher) view(camera string) *view {
 		v = &view{
 			objects: map[uint64]*object{}, names: map[string]string{},
 			counts: map[string]int{"all": 0}, scratch: map[string]int{},
-			told: map[string]string{}, announced: -1,
+			told: map[string]string{}, announced: -1, pictures: map[string][]byte{}, shown: map[string]*byte{},
 		}
 		p.views[camera] = v
 	}
@@ -90,6 +97,9 @@ func (p *Publisher) CameraStatus(s pipeline.CameraStatus) {
 	v := p.view(s.Name)
 	if s.State == pipeline.CameraStopped || s.State == pipeline.CameraEnded {
 		ends = p.endAll(v)
+		if v.review != nil {
+			ends = p.endReview(ends, v, time.Now())
+		}
 		for l := range v.counts {
 			v.counts[l] = 0
 		}
@@ -116,6 +126,7 @@ func (p *Publisher) forgetTold() {
 	p.announced = false
 	for _, v := range p.views {
 		clear(v.told)
+		clear(v.shown)
 		v.announced = -1
 	}
 }
@@ -192,7 +203,42 @@ func (p *Publisher) describeCamera(out []retained, v *view, s pipeline.CameraSta
 	for _, l := range slices.Sorted(maps.Keys(v.counts)) {
 		tell(p.topics.camera(s.Name, l), []byte(strconv.Itoa(v.counts[l])))
 	}
+	tell(p.topics.reviewStatus(s.Name), []byte(v.reviewStatus()))
+	if p.Switches != nil {
+		for _, n := range switchNames {
+			tell(p.topics.switchState(s.Name, n), []byte(onOff(p.Switches.Switched(s.Name, n))))
+		}
+	}
+	for _, topic := range slices.Sorted(maps.Keys(v.pictures)) {
+		if jpeg := v.pictures[topic]; v.shown[topic] != &jpeg[0] {
+			v.shown[topic] = &jpeg[0]
+			out = append(out, retained{topic, jpeg})
+			v.told[topic] = "" // so that it is emptied with the camera
+		}
+	}
 	return out
+}
+
+// Picture takes the best picture so far of an object, a JPEG that is not changed any more: it
+// is told as the newest of its label, and of its camera. It never blocks; pictures too large
+// for a broker are left out.
+func (p *Publisher) Picture(camera, label string, jpeg []byte) {
+	if len(jpeg) == 0 || len(jpeg) > maxPicture {
+		return
+	}
+	p.mu.Lock()
+	v := p.views[camera]
+	if v != nil { // else it says nothing of a camera that is gone, or not there yet
+		if label == "" {
+			label = unnamed
+		}
+		if s := v.topicLabel(label); s != "" {
+			v.pictures[p.topics.snapshot(camera, s)] = jpeg
+		}
+		v.pictures[p.topics.snapshot(camera, "all")] = jpeg
+	}
+	p.mu.Unlock()
+	p.changed()
 }
 
 // forgetCamera empties the retained messages of a camera that is gone.

@@ -30,11 +30,17 @@ func (t topics) detect(cam string) string    { return t.camera(cam, "status/dete
 func (t topics) state(cam string) string     { return t.camera(cam, "state") }
 func (t topics) event(cam string) string     { return t.camera(cam, "event") }
 func (t topics) result(cam string) string    { return t.camera(cam, "prompt/result") }
+func (t topics) reviews() string             { return t.prefix + "/reviews" }
+func (t topics) reviewStatus(cam string) string {
+	return t.camera(cam, "review_status")
+}
+func (t topics) switchState(cam, name string) string { return t.camera(cam, name+"/state") }
+func (t topics) snapshot(cam, label string) string   { return t.camera(cam, label+"/snapshot") }
 
 // commandFilters are the subscriptions. None of them covers what we publish.
 func (t topics) commandFilters() map[string]byte {
 	return map[string]byte{
-		t.prefix + "/+/prompt/set":      1,
+		t.prefix + "/+/+/set":           1, // prompt/set, and each switch
 		t.prefix + "/+/prompt/list":     1,
 		t.prefix + "/+/prompt/+/delete": 1,
 	}
@@ -68,7 +74,8 @@ func checkTopic(s string) error {
 }
 
 // reserved are the names below a camera that a label must not take.
-var reserved = map[string]bool{"all": true, "status": true, "state": true, "event": true, "prompt": true, "motion": true, "review_status": true}
+var reserved = map[string]bool{"all": true, "status": true, "state": true, "event": true, "prompt": true, "motion": true, "review_status": true,
+	SwitchDetect: true, SwitchRecordings: true, SwitchSnapshots: true}
 
 // topicLabel turns a label into one level of a topic.
 func topicLabel(label string) string {

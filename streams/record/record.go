@@ -26,8 +26,11 @@ type Recorder struct {
 	Retain   time.Duration               // default 14 days, negative for ever
 	MaxBytes int64                       // of all recordings, default 10 GB
 	Reserve  int64                       // bytes that are left free on the disk, default 500 MB, negative for none
-	Options  func(camera string) Options // asked when a camera's first frame comes; required
-	Log      *slog.Logger
+	Options  func(camera string) Options // asked when a camera's first frame comes, and after Reload; required
+	// Picture is given each picture of a track that is kept, a JPEG with what is known drawn on
+	// it. It must not block and not change it; may be nil.
+	Picture func(camera, label string, jpeg []byte)
+	Log     *slog.Logger
 
 	archive *archive
 	stop    chan struct{}
@@ -189,7 +192,7 @@ func (r *Recorder) of(name string) *camera {
 		if c.records() {
 			c.frames = make(chan *pipeline.Frame, queueLength)
 			c.results = make(chan *pipeline.Result, queueLength)
-			c.ended = make(chan struct{}, 1)
+			c.ended = make(chan struct{})
 			r.workers.Go(c.run)
 		}
 	}
@@ -219,16 +222,19 @@ func (r *Recorder) Publish(res *pipeline.Result) {
 
 // CameraStatus ends the clip of a camera that stopped.
 func (r *Recorder) CameraStatus(s pipeline.CameraStatus) {
-	if s.State != pipeline.CameraStopped && s.State != pipeline.CameraEnded {
-		return
+	if s.State == pipeline.CameraStopped || s.State == pipeline.CameraEnded {
+		r.Reload(s.Name)
 	}
+}
+
+// Reload ends what is being recorded of a camera; its next frame asks for its options anew.
+func (r *Recorder) Reload(camera string) {
 	r.mu.Lock()
-	c := r.cameras[s.Name]
-	r.mu.Unlock()
-	if c != nil && c.records() {
-		select {
-		case c.ended <- struct{}{}:
-		default:
+	defer r.mu.Unlock()
+	if c := r.cameras[camera]; c != nil {
+		delete(r.cameras, camera)
+		if c.records() {
+			close(c.ended)
 		}
 	}
 }
@@ -273,7 +279,7 @@ type camera struct {
 	options  Options
 	frames   chan *pipeline.Frame
 	results  chan *pipeline.Result
-	ended    chan struct{}
+	ended    chan struct{} // closed to end the worker
 
 	encoder  *vpx.Encoder
 	epoch    uint32
@@ -307,11 +313,7 @@ func (c *camera) run() {
 			c.result(r)
 			r.Release()
 		case <-c.ended:
-			c.drain()
-			c.finish()
-			for id := range c.tracks {
-				c.forget(id)
-			}
+			return
 		}
 	}
 }
@@ -415,12 +417,13 @@ func (c *camera) result(r *pipeline.Result) {
 	now := r.Frame.Captured
 	for i := range r.Events {
 		e := &r.Events[i]
-		if class, ok := worth(e); ok {
-			c.hit(now, class)
-			if class == Alert {
-				if p := c.tracks[e.Track.ID]; p != nil {
-					p.class = Alert
-				}
+		switch e.Severity() {
+		case pipeline.Detection:
+			c.hit(now, Plain)
+		case pipeline.Alert:
+			c.hit(now, Alert)
+			if p := c.tracks[e.Track.ID]; p != nil {
+				p.class = Alert
 			}
 		}
 	}
@@ -446,6 +449,9 @@ func (c *camera) result(r *pipeline.Result) {
 			p.anchor = at
 			c.hit(now, Plain)
 		}
+		if t.Label != "" {
+			p.label = t.Label
+		}
 		if c.options.Snapshots {
 			p.look(r, t)
 			if p.due(now) {
@@ -464,17 +470,6 @@ func (c *camera) result(r *pipeline.Result) {
 			c.forget(id)
 		}
 	}
-}
-
-// worth tells whether an event is a moment for a clip.
-func worth(e *pipeline.Event) (Class, bool) {
-	switch e.Kind {
-	case pipeline.EventStarted, pipeline.EventResumed, pipeline.EventEnded:
-		return Plain, e.Track.PromptID != ""
-	case pipeline.EventUpdated, pipeline.EventLost:
-		return Plain, false
-	}
-	return Alert, true
 }
 
 func warning(r *pipeline.Result, track uint64) pipeline.WarningLevel {
@@ -548,9 +543,13 @@ func (c *camera) save(id uint64, p *portrait) {
 	if c.recorder.Health() != nil {
 		return
 	}
-	if err := p.write(c.recorder.archive, c.name, id, &c.scratch); err != nil {
+	marked, err := p.write(c.recorder.archive, c.name, id, &c.scratch)
+	if err != nil {
 		c.recorder.setFailing(err)
 		return
+	}
+	if c.recorder.Picture != nil {
+		c.recorder.Picture(c.name, p.label, marked)
 	}
 	p.written, p.at = p.quality, p.lastHit
 }

@@ -74,7 +74,7 @@ func (s *stage) play(at time.Time, length time.Duration, x float64, prompt strin
 		r := pipeline.NewResult(f)
 		if x >= 0 {
 			r.Tracks = append(r.Tracks, pipeline.Track{
-				ID: 7, PromptID: prompt, Box: box, State: pipeline.Confirmed, Observed: true, Score: .9, Segment: -1, FirstSeen: day, LastSeen: at,
+				ID: 7, PromptID: prompt, Label: "person", Box: box, State: pipeline.Confirmed, Observed: true, Score: .9, Segment: -1, FirstSeen: day, LastSeen: at,
 			})
 		}
 		for _, k := range kinds {
@@ -215,7 +215,15 @@ func TestCameraRecordsNothing(t *testing.T) {
 // still there, and again by a recorder that starts later.
 func TestSnapshot(t *testing.T) {
 	dir := t.TempDir()
-	r := open(t, dir, nil)
+	var told []byte
+	r := open(t, dir, func(r *Recorder) {
+		r.Picture = func(camera, label string, jpeg []byte) {
+			if camera != "yard" || label != "person" {
+				t.Errorf("a picture of %q by %q", label, camera)
+			}
+			told = jpeg
+		}
+	})
 	s := &stage{t: t, recorder: r, camera: "yard"}
 	at := s.play(day, 1500*time.Millisecond, 0, "gate", pipeline.EventStarted) // cut by the edge
 	early, err := r.Snapshot("yard", day, 7, false)
@@ -251,8 +259,35 @@ func TestSnapshot(t *testing.T) {
 	if string(pictures[0]) == string(pictures[1]) {
 		t.Error("the marked picture shows no mark")
 	}
+	if string(told) != string(pictures[1]) {
+		t.Error("another picture was told than the last one kept")
+	}
 	if n := s.pool.Outstanding(); n != 0 {
 		t.Errorf("%d frames were not given back", n)
+	}
+}
+
+// TestReload switches recording off and on again while the camera runs.
+func TestReload(t *testing.T) {
+	on := true
+	r := open(t, t.TempDir(), func(r *Recorder) {
+		r.Options = func(string) Options { return Options{Clips: on, Pre: time.Second, Post: time.Second} }
+	})
+	s := &stage{t: t, recorder: r, camera: "yard"}
+	at := s.play(day, time.Second, 30, "gate", pipeline.EventStarted)
+	on = false
+	r.Reload("yard")
+	pipetest.Await(t, "the clip ends", func() bool { return len(r.Clips("yard", day, at)) == 1 })
+	at = s.play(at, time.Second, 60, "gate", pipeline.EventResumed)
+	on = true
+	r.Reload("yard")
+	r.Reload("nowhere")
+	off := at
+	at = s.play(at, time.Second, 30, "gate", pipeline.EventResumed)
+	r.Close()
+	clips := r.Clips("yard", day, at)
+	if len(clips) != 2 || clips[1].From.Before(off) {
+		t.Errorf("clips %+v, want one before and one after %v", clips, off)
 	}
 }
 

@@ -1,8 +1,10 @@
 package record
 
 import (
+	"bytes"
+	"errors"
+	"io/fs"
 	"math"
-	"os"
 	"path"
 	"time"
 
@@ -14,6 +16,7 @@ import (
 // portrait is the best picture so far of one track.
 type portrait struct {
 	first   time.Time
+	label   string
 	best    *pipeline.Result // retained
 	quality float64
 	written float64 // quality of the picture on disk
@@ -105,14 +108,15 @@ func (p *portrait) release() {
 	}
 }
 
-// write puts the picture, and the same with what is known drawn on it, into the archive.
-func (p *portrait) write(a *archive, camera string, track uint64, scratch *[]byte) error {
+// write puts the picture, and the same with what is known drawn on it, into the archive, and
+// returns the latter.
+func (p *portrait) write(a *archive, camera string, track uint64, scratch *[]byte) ([]byte, error) {
 	f := p.best.Frame
 	pix := append((*scratch)[:0], f.Data...)
 	*scratch = pix
 	k := file{from: p.first, to: p.first, track: track, class: p.class}
-	if err := writePicture(a, camera, pix, f, k); err != nil {
-		return err
+	if _, err := writePicture(a, camera, pix, f, k); err != nil {
+		return nil, err
 	}
 	painter := overlay.Painter{Layers: overlay.Masks | overlay.Labels | overlay.Obstacles}
 	painter.Draw(pix, f.Width, f.Height, p.best)
@@ -120,24 +124,22 @@ func (p *portrait) write(a *archive, camera string, track uint64, scratch *[]byt
 	return writePicture(a, camera, pix, f, k)
 }
 
-func writePicture(a *archive, camera string, pix []byte, f *pipeline.Frame, k file) error {
+func writePicture(a *archive, camera string, pix []byte, f *pipeline.Frame, k file) ([]byte, error) {
+	var b bytes.Buffer
+	if err := export.WriteJPEG(&b, pix, f.Width, f.Height); err != nil {
+		return nil, err
+	}
 	temporary := "." + k.title() + ".part"
-	if err := a.root.Mkdir(camera, 0o700); err != nil && !os.IsExist(err) {
-		return err
+	if err := a.root.Mkdir(camera, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+		return nil, err
 	}
-	out, err := a.root.OpenFile(path.Join(camera, temporary), os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
-	if err != nil {
-		return err
-	}
-	err = export.WriteJPEG(out, pix, f.Width, f.Height)
-	if e := out.Close(); err == nil {
-		err = e
-	}
+	err := a.root.WriteFile(path.Join(camera, temporary), b.Bytes(), 0o600)
 	if err == nil {
 		err = a.add(camera, temporary, k)
 	}
 	if err != nil {
 		a.root.Remove(path.Join(camera, temporary))
+		return nil, err
 	}
-	return err
+	return b.Bytes(), nil
 }

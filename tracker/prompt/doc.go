@@ -15,5 +15,5 @@
 //
 // The package reaches the tracker through the interface [Tracks] and models through the
 // encoders of pipeline. It stores nothing: whoever wants prompts to survive a restart lists
-// them with their [Set.Memory] and gives both to [Set.Recall].
+// them and restores them.
 package prompt

@@ -11,7 +11,6 @@ import (
 // sighting is how a followed object looked when it was last seen.
 type sighting struct {
 	at       time.Time
-	w, h     int // of the frame
 	box      pipeline.Box
 	velocity pipeline.Point
 	area     float64
@@ -92,7 +91,7 @@ func (e *entry) see(r *pipeline.Result, t *pipeline.Track) {
 		if t.Mask != nil {
 			area = t.Mask.PixelArea()
 		}
-		e.last = sighting{at: r.Frame.Captured, w: r.Frame.Width, h: r.Frame.Height, box: t.Box, velocity: t.Velocity, area: area}
+		e.last = sighting{at: r.Frame.Captured, box: t.Box, velocity: t.Velocity, area: area}
 	}
 }
 
@@ -132,10 +131,7 @@ func (s *Set) follow(r *pipeline.Result, e *entry) {
 // it alone fits, for several frames.
 func (s *Set) search(r *pipeline.Result, e *entry) {
 	var id uint64
-	switch {
-	case e.anew && e.first != nil:
-		id = s.again(r, e)
-	case e.first == nil || !e.lost.IsZero() && e.first.IoU(e.last.box) > 0.5:
+	if e.first == nil || !e.lost.IsZero() && e.first.IoU(e.last.box) > 0.5 {
 		id = s.atPlace(r, e)
 	}
 	if id == 0 && !e.lost.IsZero() && !e.anew {
