@@ -120,6 +120,47 @@ func TestEvalTrack(t *testing.T) {
 	}
 }
 
+// TestEvalTrackLayouts scores data sets in other layouts than MOTChallenge's.
+func TestEvalTrackLayouts(t *testing.T) {
+	const data = "../../tracker/trackeval/testdata/"
+	coco := t.TempDir()
+	write(t, filepath.Join(coco, "gt.json"), `{"videos": [{"id": 1, "name": "v", "length": 2}], "annotations": [
+		{"id": 5, "video_id": 1, "bboxes": [[1, 2, 30, 40], [2, 2, 30, 40]]}]}`)
+	theirs := filepath.Join(t.TempDir(), "theirs.json")
+	write(t, theirs, `[{"video_id": 1, "score": 0.9, "bboxes": [[1, 2, 30, 40], [2, 2, 30, 40]]}]`)
+	for name, c := range map[string]struct {
+		args []string
+		hota float64 // as TrackEval says for the first two
+	}{
+		"KITTI": {[]string{"--data", data + "kitti", "--class", "pedestrian", "--results", data + "kitti/result"}, 66.5390},
+		"MOTS":  {[]string{"--data", data + "mots", "--results", data + "mots/result"}, 0},
+		"COCO":  {[]string{"--data", coco, "--results", theirs}, 100},
+	} {
+		t.Run(name, func(t *testing.T) {
+			code, stdout, stderr := outrider(t, t.Context(), append([]string{"eval", "track", "--json", "-"}, c.args...)...)
+			if code != exitDone {
+				t.Fatalf("exit %d\n%s", code, stderr)
+			}
+			rep := decodeJSON[trackReport](t, stdout)
+			if got := rep.Mean.HOTA; c.hota > 0 && math.Abs(got-c.hota) > 1e-3 || got < 40 {
+				t.Errorf("HOTA %.4f, want %.4f", got, c.hota)
+			}
+		})
+	}
+	out := t.TempDir()
+	if code, _, stderr := outrider(t, t.Context(), "eval", "track", "--data", data+"mots", "--out", out); code != exitDone {
+		t.Fatalf("exit %d\n%s", code, stderr)
+	}
+	b, err := os.ReadFile(filepath.Join(out, "mots", "MOTS-1.txt"))
+	if err != nil || len(strings.Fields(strings.SplitN(string(b), "\n", 2)[0])) != 6 {
+		t.Errorf("MOTS text %.80q, %v", b, err)
+	}
+	code, _, stderr := outrider(t, t.Context(), "eval", "track", "--data", data+"kitti", "--results", theirs)
+	if code != exitFailed || !strings.Contains(stderr, "not in COCO's form") {
+		t.Errorf("JSON for KITTI: exit %d, %q", code, stderr)
+	}
+}
+
 func TestEvalTrackRefuses(t *testing.T) {
 	data, empty := walkers(t), t.TempDir()
 	bad := walkers(t)
@@ -137,7 +178,7 @@ func TestEvalTrackRefuses(t *testing.T) {
 		"not there":         {[]string{"--data", filepath.Join(empty, "x")}, exitFailed, "no such file"},
 		"nothing there":     {[]string{"--data", empty}, exitFailed, "SEQUENCE/seqinfo.ini"},
 		"bad line":          {[]string{"--data", bad}, exitFailed, `gt.txt: line 2: column 3: "zero" is not a number`},
-		"no detections":     {[]string{"--data", undetected}, exitFailed, "street/a has no det/det.txt"},
+		"no detections":     {[]string{"--data", undetected}, exitFailed, "street/a has no stored detections"},
 		"no result":         {[]string{"--data", data, "--results", empty}, exitFailed, "want one of street/a.txt, a.txt"},
 		"every":             {[]string{"--data", data, "--every", "0"}, exitUsage, "want 1 or more"},
 		"drop":              {[]string{"--data", data, "--drop", "NaN"}, exitUsage, "want a share"},

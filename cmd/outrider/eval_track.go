@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -29,6 +30,7 @@ type evalTrackOptions struct {
 	drop    float64
 	seed    uint64
 	gmc     bool
+	class   string
 	json    string
 	plots   string
 }
@@ -42,9 +44,9 @@ func evalTrackCommand() *cobra.Command {
 figures (MOTA, switches, fragments, false and missed boxes) and IDF1, for each sequence, each set, and as the mean of
 the sets. With --results it scores somebody's result instead and runs no tracker.
 
---data is a sequence, a set of them, or a folder of sets, in this layout (MOTChallenge's):
+--data is a sequence, a set of them, or a folder of sets, in one of these layouts:
 
-` + motLayout,
+` + trackLayouts,
 		Example: `  outrider eval track --data MOT17/train
   outrider eval track --data MOT17/train --out results --every 3
   outrider eval track --data MOT17/train --results theirs --json theirs.json`,
@@ -55,8 +57,9 @@ the sets. With --results it scores somebody's result instead and runs no tracker
 	}
 	f := c.Flags()
 	f.StringVar(&o.data, "data", "", "`folder` of sequences (required)")
-	f.StringVar(&o.out, "out", "", "write the tracks as MOT text to `folder`/SET/SEQUENCE.txt")
-	f.StringVar(&o.results, "results", "", "score the MOT text in `folder`/[SET/]SEQUENCE.txt and run no tracker")
+	f.StringVar(&o.class, "class", "", "`name` of the class that is judged where a data set has several: car or pedestrian, or a COCO category")
+	f.StringVar(&o.out, "out", "", "write the tracks as text of the data set's own form to `folder`/SET/SEQUENCE.txt")
+	f.StringVar(&o.results, "results", "", "score the text in `folder`/[SET/]SEQUENCE.txt, or one JSON file of COCO's form, and run no tracker")
 	f.IntVar(&o.every, "every", 1, "use every n-th frame only; only those are scored")
 	f.Float64Var(&o.drop, "drop", 0, "lose this share of the frames at random; only the others are scored")
 	f.Uint64Var(&o.seed, "seed", 1, "of --drop")
@@ -66,11 +69,14 @@ the sets. With --results it scores somebody's result instead and runs no tracker
 	return c
 }
 
-// motLayout is what eval track says it expects.
-const motLayout = `  SEQUENCE/seqinfo.ini  frameRate, seqLength, imWidth, imHeight
-  SEQUENCE/gt/gt.txt    frame,id,left,top,width,height,scored,class,visibility
-  SEQUENCE/det/det.txt  frame,-1,left,top,width,height,score
-  SEQUENCE/gmc.txt      optional camera motion: frame,a11,a12,tx,a21,a22,ty from the frame before`
+// trackLayouts is what eval track says it expects.
+const trackLayouts = `  MOTChallenge     SEQUENCE/seqinfo.ini  frameRate, seqLength, imWidth, imHeight
+                   SEQUENCE/gt/gt.txt    frame,id,left,top,width,height,scored,class,visibility; or MOTS text
+                   SEQUENCE/det/det.txt  frame,-1,left,top,width,height,score
+                   SEQUENCE/gmc.txt      optional camera motion: frame,a11,a12,tx,a21,a22,ty from the frame before
+  KITTI tracking   label_02/0000.txt, det_02/0000.txt, evaluate_tracking.seqmap*; also below training/
+  KITTI MOTS       instances_txt/0000.txt, det_txt/0000.txt; also below training/
+  COCO video       gt.json, det.json: YouTube-VIS' form, or TAO's`
 
 // trackReport is what eval track tells.
 type trackReport struct {
@@ -79,6 +85,7 @@ type trackReport struct {
 	Drop    float64     `json:"drop"`
 	Seed    uint64      `json:"seed"`
 	GMC     bool        `json:"gmc"`
+	Class   string      `json:"class,omitempty"`
 	Results string      `json:"results,omitempty"` // scored instead of a run
 	Sets    []setReport `json:"sets"`
 	// Mean is of the sets' rates, so that no set rules by its size; counts are sums.
@@ -112,14 +119,14 @@ func runEvalTrack(ctx context.Context, o evalTrackOptions, stdout, stderr io.Wri
 	case o.results != "" && (o.out != "" || o.gmc):
 		return usagef("--results runs no tracker: --out and --gmc do not go with it")
 	}
-	sets, err := trackeval.ReadSets(o.data)
+	sets, err := trackeval.ReadSets(o.data, o.class)
 	if errors.Is(err, trackeval.ErrNoData) {
-		return fmt.Errorf("%w; want\n%s", err, motLayout)
+		return fmt.Errorf("%w; want\n%s", err, trackLayouts)
 	}
 	if err != nil {
 		return err
 	}
-	rep := trackReport{Data: o.data, Every: o.every, Drop: o.drop, Seed: o.seed, GMC: o.gmc, Results: o.results, Version: version}
+	rep := trackReport{Data: o.data, Every: o.every, Drop: o.drop, Seed: o.seed, GMC: o.gmc, Class: o.class, Results: o.results, Version: version}
 	total := 0
 	for _, set := range sets {
 		for _, s := range set.Sequences {
@@ -135,12 +142,16 @@ func runEvalTrack(ctx context.Context, o evalTrackOptions, stdout, stderr io.Wri
 	for _, set := range sets {
 		r := setReport{Name: set.Name}
 		var scores []trackeval.Scores
+		given, err := o.given(&set)
+		if err != nil {
+			return err
+		}
 		for _, s := range set.Sequences {
 			if err := ctx.Err(); err != nil {
 				return errors.New("eval track: interrupted")
 			}
 			frames := s.Pick(o.every, o.drop, o.seed)
-			rows, took, err := o.tracks(set.Name, s, frames)
+			rows, took, err := o.tracks(set.Name, s, frames, given)
 			if err != nil {
 				return err
 			}
@@ -173,22 +184,22 @@ func runEvalTrack(ctx context.Context, o evalTrackOptions, stdout, stderr io.Wri
 
 // tracks returns what is to be scored: the tracker's rows, or those of --results. Ours go
 // through the text that is written, so that who scores the file gets the same figures.
-func (o *evalTrackOptions) tracks(set string, s *trackeval.Sequence, frames []int) ([]trackeval.Row, time.Duration, error) {
-	if o.results != "" {
-		rows, err := readResult(o.results, set, s.Name)
+func (o *evalTrackOptions) tracks(set string, s *trackeval.Sequence, frames []int, given map[*trackeval.Sequence][]trackeval.Row) ([]trackeval.Row, time.Duration, error) {
+	switch {
+	case given != nil:
+		return given[s], 0, nil
+	case o.results != "":
+		rows, err := readResult(o.results, set, s)
 		return rows, 0, err
-	}
-	if s.Detections == nil {
-		return nil, 0, fmt.Errorf("sequence %s/%s has no det/det.txt to track; score a result of it with --results", set, s.Name)
+	case s.Detections == nil:
+		return nil, 0, fmt.Errorf("sequence %s/%s has no stored detections to track; score a result of it with --results, or add them:\n%s", set, s.Name, trackLayouts)
 	}
 	start := time.Now()
 	byFrame := s.Run(&tracker.Core{}, frames, o.gmc)
 	took := time.Since(start)
 	var text bytes.Buffer
-	for _, rows := range byFrame {
-		if err := trackeval.WriteMOT(&text, rows); err != nil {
-			return nil, 0, err
-		}
+	if err := s.WriteTracks(&text, slices.Concat(byFrame...)); err != nil {
+		return nil, 0, fmt.Errorf("sequence %s/%s: %w", set, s.Name, err)
 	}
 	if o.out != "" {
 		dir := filepath.Join(o.out, set)
@@ -202,14 +213,31 @@ func (o *evalTrackOptions) tracks(set string, s *trackeval.Sequence, frames []in
 			return nil, 0, err
 		}
 	}
-	rows, err := trackeval.ReadMOT(&text)
+	rows, err := s.ReadTracks(&text)
 	return rows, took, err
 }
 
+// given reads --results where that is one file for all sequences; else it returns nil.
+func (o *evalTrackOptions) given(set *trackeval.Set) (map[*trackeval.Sequence][]trackeval.Row, error) {
+	if !strings.EqualFold(filepath.Ext(o.results), ".json") {
+		return nil, nil
+	}
+	f, err := os.Open(o.results)
+	if err != nil {
+		return nil, fmt.Errorf("read result: %w", err)
+	}
+	defer f.Close()
+	rows, err := set.ReadJSON(f)
+	if err != nil {
+		return nil, fmt.Errorf("read result %s: %w", o.results, err)
+	}
+	return rows, nil
+}
+
 // readResult reads a sequence's result from where the field's tools put it.
-func readResult(dir, set, name string) ([]trackeval.Row, error) {
+func readResult(dir, set string, s *trackeval.Sequence) ([]trackeval.Row, error) {
 	var tried []string
-	for _, p := range []string{filepath.Join(set, name+".txt"), name + ".txt", filepath.Join("data", name+".txt")} {
+	for _, p := range []string{filepath.Join(set, s.Name+".txt"), s.Name + ".txt", filepath.Join("data", s.Name+".txt")} {
 		f, err := os.Open(filepath.Join(dir, p))
 		if errors.Is(err, fs.ErrNotExist) {
 			tried = append(tried, p)
@@ -219,13 +247,13 @@ func readResult(dir, set, name string) ([]trackeval.Row, error) {
 			return nil, fmt.Errorf("read result: %w", err)
 		}
 		defer f.Close()
-		rows, err := trackeval.ReadMOT(f)
+		rows, err := s.ReadTracks(f)
 		if err != nil {
 			return nil, fmt.Errorf("read result %s: %w", f.Name(), err)
 		}
 		return rows, nil
 	}
-	return nil, fmt.Errorf("no result of sequence %s in %s: want one of %s", name, dir, strings.Join(tried, ", "))
+	return nil, fmt.Errorf("no result of sequence %s in %s: want one of %s", s.Name, dir, strings.Join(tried, ", "))
 }
 
 func printTracks(w io.Writer, rep trackReport) error {

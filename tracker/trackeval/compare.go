@@ -1,19 +1,24 @@
 package trackeval
 
-import "math"
+import (
+	"math"
+
+	"outrider/pipeline/mask"
+)
 
 // Classes of ground truth in the MOT challenge's numbering (KITTI's are mapped to it).
 const (
-	classScored = 1
-	classIgnore = 13 // regions where nothing is judged
+	classScored     = 1
+	classDistractor = 8
+	classIgnore     = 13 // regions where nothing is judged
 )
 
 // distractor tells classes whose detection is neither right nor wrong: a person on a vehicle,
 // a static person, a distractor, a reflection.
 func distractor(class int) bool { return class == 2 || class == 7 || class == 8 || class == 12 }
 
-// Compare joins the truth with a tracker's rows on the given frames by box IoU, after taking
-// out the tracker's boxes that the benchmarks' rules do not judge: those matched to a
+// Compare joins the truth with a tracker's rows on the given frames by the IoU of masks where
+// both have one, else of boxes, after taking out the tracker's boxes that the benchmarks' rules do not judge: those matched to a
 // distractor, those unmatched and too low, and those unmatched and more than half in an
 // ignored region.
 func (s *Sequence) Compare(result [][]Row, frames []int) *Data {
@@ -41,7 +46,7 @@ func (s *Sequence) Compare(result [][]Row, frames []int) *Data {
 		iou := make([]float64, len(boxes)*len(track))
 		for g := range boxes {
 			for t := range track {
-				iou[g*len(track)+t] = boxIoU(boxes[g], track[t])
+				iou[g*len(track)+t] = overlap(boxes[g], track[t])
 			}
 		}
 		drop := s.unjudged(&l, boxes, ignore, track, iou)
@@ -100,7 +105,7 @@ func (s *Sequence) unjudged(l *lsa, boxes, ignore, track []Row, iou []float64) [
 			drop[t] = true
 		}
 		for _, r := range ignore {
-			if b.Intersect(r.Box).Area()/math.Max(b.W()*b.H(), 1e-9) > 0.5 {
+			if inside(track[t], r) > 0.5+eps {
 				drop[t] = true
 			}
 		}
@@ -108,7 +113,23 @@ func (s *Sequence) unjudged(l *lsa, boxes, ignore, track []Row, iou []float64) [
 	return drop
 }
 
-func boxIoU(a, b Row) float64 {
+// overlap is the IoU of two rows.
+func overlap(a, b Row) float64 {
+	if sameGrid(a, b) {
+		return mask.IoU(a.Mask, b.Mask)
+	}
 	i := a.Box.Intersect(b.Box).Area()
 	return i / math.Max(a.Box.W()*a.Box.H()+b.Box.W()*b.Box.H()-i, 1e-9)
+}
+
+// inside is the share of a that lies in b.
+func inside(a, b Row) float64 {
+	if sameGrid(a, b) {
+		return mask.Containment(a.Mask, b.Mask)
+	}
+	return a.Box.Intersect(b.Box).Area() / math.Max(a.Box.W()*a.Box.H(), 1e-9)
+}
+
+func sameGrid(a, b Row) bool {
+	return a.Mask != nil && b.Mask != nil && a.Mask.Grid() == b.Mask.Grid()
 }

@@ -2,6 +2,7 @@ package trackeval
 
 import (
 	"bufio"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -13,15 +14,17 @@ import (
 	"strings"
 
 	"outrider/pipeline"
+	"outrider/pipeline/mask"
 	"outrider/tracker"
 )
 
 // Row is one line of a MOT text file: frame, id, left, top, width, height, then confidence
 // (whether it is scored, in ground truth), class and visibility where there are such columns,
-// else 1.
+// else 1. Data sets with masks have one too.
 type Row struct {
 	Frame, ID  int
 	Box        pipeline.Box
+	Mask       *mask.Mask // on the picture's grid; nil where there are boxes only
 	Confidence float64
 	Class      int
 	Visibility float64
@@ -30,16 +33,20 @@ type Row struct {
 // maxFrames bounds frame numbers, so that a broken line cannot ask for gigabytes.
 const maxFrames = 10_000_000
 
-// ReadMOT reads MOT text. Lines of fewer than six columns are skipped, as empty lines are; a
-// number that is none is an error with its line.
+// ReadMOT reads MOT text. Too few columns and a number that is none are errors with their line;
+// empty lines are skipped.
 func ReadMOT(r io.Reader) ([]Row, error) {
 	var rows []Row
 	s := bufio.NewScanner(r)
 	s.Buffer(make([]byte, 64<<10), 1<<20)
 	for n := 1; s.Scan(); n++ {
-		cols := strings.Split(strings.TrimSpace(s.Text()), ",")
-		if len(cols) < 6 {
+		line := strings.TrimSpace(s.Text())
+		if line == "" {
 			continue
+		}
+		cols := strings.Split(line, ",")
+		if len(cols) < 6 {
+			return nil, fmt.Errorf("line %d: %d columns, want at least 6 (frame, id, left, top, width, height)", n, len(cols))
 		}
 		v := [9]float64{6: 1, 7: 1, 8: 1}
 		for i := range min(len(cols), 9) {
@@ -82,15 +89,66 @@ type Sequence struct {
 	Truth         [][]Row              // by frame, from 1 (index 0 is empty)
 	Detections    [][]Row              // the same, nil when none are stored
 	Warps         map[int]tracker.Warp // camera motion from the frame before, where known
+
+	format format
+	class  string // of KITTI and MOTS text
+	base   int    // number of the first frame in MOTS text
 }
 
-// ReadSequence reads dir/{seqinfo.ini,gt/gt.txt[,det/det.txt][,gmc.txt]}, MOT text.
-func ReadSequence(dir string) (*Sequence, error) {
+// format is how a sequence's tracks are written.
+type format int
+
+const (
+	formatMOT format = iota
+	formatKITTI
+	formatMOTS
+)
+
+// ReadTracks reads a result of the sequence, in the format of its data set.
+func (s *Sequence) ReadTracks(r io.Reader) ([]Row, error) {
+	switch s.format {
+	case formatKITTI:
+		return ReadKITTI(r, s.class, false)
+	case formatMOTS:
+		return ReadMOTS(r, s.class, s.base)
+	}
+	return ReadMOT(r)
+}
+
+// WriteTracks writes a result of the sequence in the format of its data set.
+func (s *Sequence) WriteTracks(w io.Writer, rows []Row) error {
+	switch s.format {
+	case formatKITTI:
+		return writeKITTI(w, s.class, rows)
+	case formatMOTS:
+		return writeMOTS(w, s.class, s.base, s.Width, s.Height, rows)
+	}
+	return WriteMOT(w, rows)
+}
+
+// ReadSequence reads dir/{seqinfo.ini,gt/gt.txt[,det/det.txt][,gmc.txt]}, MOT text or, where
+// the truth is that, MOTS text of pedestrians.
+func ReadSequence(dir string) (*Sequence, error) { return readSequence(dir, "") }
+
+func readSequence(dir, class string) (*Sequence, error) {
 	s := &Sequence{Name: filepath.Base(dir), FPS: 30}
 	if err := s.readInfo(filepath.Join(dir, "seqinfo.ini")); err != nil {
 		return nil, err
 	}
-	var err error
+	masks, err := isMOTS(filepath.Join(dir, "gt", "gt.txt"))
+	if err != nil {
+		return nil, fmt.Errorf("sequence %s: %w", s.Name, err)
+	}
+	if masks {
+		s.format, s.class, s.base = formatMOTS, cmp.Or(class, "pedestrian"), 1
+		if err := s.readMOTS(filepath.Join(dir, "gt", "gt.txt"), filepath.Join(dir, "det", "det.txt")); err != nil {
+			return nil, err
+		}
+		return s, s.readWarps(filepath.Join(dir, "gmc.txt"))
+	}
+	if class != "" {
+		return nil, fmt.Errorf("sequence %s: class %q: MOT text has one class only", s.Name, class)
+	}
 	if s.Truth, err = s.readRows(filepath.Join(dir, "gt", "gt.txt")); err != nil {
 		return nil, err
 	}
@@ -106,6 +164,22 @@ func ReadSequence(dir string) (*Sequence, error) {
 		return nil, err
 	}
 	return s, s.readWarps(filepath.Join(dir, "gmc.txt"))
+}
+
+// isMOTS tells MOTS text, whose first line has no comma, from MOT text.
+func isMOTS(path string) (bool, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return false, err
+	}
+	defer f.Close()
+	var head [512]byte
+	n, err := io.ReadFull(f, head[:])
+	if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) && !errors.Is(err, io.EOF) {
+		return false, err
+	}
+	line, _, _ := strings.Cut(strings.TrimSpace(string(head[:n])), "\n")
+	return line != "" && !strings.Contains(line, ",") && len(strings.Fields(line)) >= 5, nil
 }
 
 func (s *Sequence) readInfo(path string) error {
@@ -180,13 +254,16 @@ func (s *Sequence) readWarps(path string) error {
 	}
 	s.Warps = map[int]tracker.Warp{}
 	for n, line := range strings.Split(string(b), "\n") {
+		if strings.TrimSpace(line) == "" {
+			continue
+		}
 		cols := strings.Split(strings.TrimSpace(line), ",")
 		if len(cols) != 7 {
-			continue
+			return fmt.Errorf("sequence %s: %s: line %d: %d columns, want 7 (frame,a11,a12,tx,a21,a22,ty)", s.Name, path, n+1, len(cols))
 		}
 		var v [7]float64
 		for i, c := range cols {
-			if v[i], err = strconv.ParseFloat(strings.TrimSpace(c), 64); err != nil {
+			if v[i], err = strconv.ParseFloat(strings.TrimSpace(c), 64); err != nil || math.IsNaN(v[i]) || math.IsInf(v[i], 0) {
 				return fmt.Errorf("sequence %s: %s: line %d: %q is not a number", s.Name, path, n+1, c)
 			}
 		}

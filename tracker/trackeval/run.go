@@ -35,7 +35,7 @@ func (s *Sequence) Run(c *tracker.Core, frames []int, warps bool) [][]Row {
 	for _, n := range frames {
 		dets = dets[:0]
 		for _, r := range s.Detections[n] {
-			dets = append(dets, tracker.Detection{Box: r.Box, Score: r.Confidence, Parent: -1})
+			dets = append(dets, tracker.Detection{Box: r.Box, Mask: r.Mask, Score: r.Confidence, Parent: -1})
 		}
 		var warp *tracker.Warp
 		if warps {
@@ -46,7 +46,13 @@ func (s *Sequence) Run(c *tracker.Core, frames []int, warps bool) [][]Row {
 		objects = c.Append(objects[:0])
 		for _, o := range objects {
 			if o.Observed && o.State == pipeline.Confirmed {
-				out[n] = append(out[n], Row{Frame: n, ID: int(o.ID), Box: o.Box, Confidence: o.Score, Class: 1, Visibility: 1})
+				row := Row{Frame: n, ID: int(o.ID), Box: o.Box, Confidence: o.Score, Class: 1, Visibility: 1}
+				if o.Detection >= 0 {
+					row.Mask = s.Detections[n][o.Detection].Mask
+				}
+				if row.Mask != nil || s.format != formatMOTS {
+					out[n] = append(out[n], row)
+				}
 			}
 		}
 	}

@@ -150,6 +150,7 @@ func TestReadMOTRefuses(t *testing.T) {
 	for name, c := range map[string]struct{ text, want string }{
 		"no number":  {"1,1,2,3,4,5\n2,1,x,3,4,5", `line 2: column 3: "x" is not a number`},
 		"infinite":   {"1,1,2,3,4,inf", `line 1: column 6: "inf" is not a number`},
+		"too short":  {"1,1,2,3,4,5\n\n2,1,2", "line 3: 3 columns, want at least 6 (frame, id, left, top, width, height)"},
 		"frame zero": {"0,1,2,3,4,5", "line 1: frame 0: want 1 to 10000000"},
 	} {
 		if _, err := trackeval.ReadMOT(strings.NewReader(c.text)); err == nil || err.Error() != c.want {
