@@ -136,7 +136,7 @@ func (s *service) startSinks() error {
 	s.sink(s.record)
 	if c.MQTT.URL.Reveal() != "off" {
 		s.mqtt = &mqtt.Publisher{
-			URL: c.MQTT.URL.Reveal(), Broker: s.broker, Prefix: c.MQTT.Prefix, Directory: &s.engine, Outbox: s.store, Switches: switches,
+			URL: c.MQTT.URL.Reveal(), Broker: s.broker, Prefix: c.MQTT.Prefix, Directory: &s.engine, Outbox: s.store, Switches: switches, TLS: mqtt.TLS(c.MQTT.TLS),
 			HomeAssistant: c.MQTT.HomeAssistant, Version: version, DashboardURL: "http://" + c.Web.Listen, StatsInterval: c.MQTT.Stats.D(), Log: s.Log,
 		}
 		if err := s.mqtt.Initialize(); err != nil {
@@ -148,7 +148,7 @@ func (s *service) startSinks() error {
 	s.rtc = &webrtc.Server{
 		Cameras: s.engine.Cameras, NewPainter: func() webrtc.Painter { return &overlay.Painter{} },
 		Codec: vpx.Codec(c.WebRTC.Codec), Mode: webrtc.Mode(c.WebRTC.Mode), ExactBudget: c.WebRTC.ExactBudget.D(),
-		Bitrate: c.WebRTC.Bitrate * 1000, UDPPort: c.WebRTC.UDPPort, ICEServers: c.WebRTC.ICEServers, PublicIPs: c.WebRTC.PublicIPs,
+		Bitrate: c.WebRTC.Bitrate * 1000, UDPPort: c.WebRTC.UDPPort, TCPPort: c.WebRTC.TCPPort, MDNS: c.WebRTC.MDNS, Origins: c.WebRTC.Origins, ICEServers: c.WebRTC.ICEServers, PublicIPs: c.WebRTC.PublicIPs,
 		MaxViewers: c.WebRTC.MaxViewers, Log: s.Log,
 	}
 	if err := s.rtc.Initialize(); err != nil {
@@ -164,14 +164,38 @@ func (s *service) startSinks() error {
 	}
 	s.sink(metrics)
 	s.web = &web.Server{
-		Listen: c.Web.Listen, Hosts: c.Web.Hosts, Directory: &s.engine, WHEP: s.rtc, Events: pastEvents{s.store},
-		Recordings: recordings{s.record}, Storage: s.storage, Problems: s.problems, Setup: s.setup, Models: s.catalogue, Registry: metrics.Registry, Build: build, Log: s.Log,
+		Listen: c.Web.Listen, Hosts: c.Web.Hosts, Directory: &s.engine, WHEP: s.rtc, WHEPOrigins: c.WebRTC.Origins, Events: pastEvents{s.store},
+		Recordings: recordings{s.record}, Storage: s.storage, Problems: s.problems, Setup: s.setup, Models: s.catalogue, Registry: metrics.Registry, Build: build, Ready: s.ready, Log: s.Log,
 	}
 	if err := s.web.Initialize(); err != nil {
 		return err
 	}
 	s.closers = append(s.closers, s.web.Close)
 	s.sink(s.web)
+	return nil
+}
+
+// ready says why the service does not do its work: it cannot keep events, or has cameras and
+// sees through none of them.
+func (s *service) ready() error {
+	if err := s.store.Health(); err != nil {
+		return err
+	}
+	var reasons []string
+	for _, name := range s.engine.Cameras() {
+		switch c, err := s.engine.Status(name); {
+		case err != nil: // it has gone meanwhile
+		case c.State == pipeline.CameraStreaming || c.State == pipeline.CameraEnded:
+			return nil
+		case c.Error != "":
+			reasons = append(reasons, fmt.Sprintf("camera %q: %s: %s", name, c.State, c.Error))
+		default:
+			reasons = append(reasons, fmt.Sprintf("camera %q: %s", name, c.State))
+		}
+	}
+	if len(reasons) > 0 {
+		return errors.New(strings.Join(reasons, "; "))
+	}
 	return nil
 }
 

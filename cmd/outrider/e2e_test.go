@@ -483,3 +483,36 @@ func pictures(t *testing.T, page *webtest.Page) {
 	}
 	page.Look(webtest.Options{Width: 1280, Height: 800})
 }
+
+// TestReady asks whether the service does its work, with a camera that is dead, and with one
+// that sees.
+func TestReady(t *testing.T) {
+	for _, c := range []struct {
+		name, source string
+		status       int
+		says         string
+	}{
+		{"dead", "rtsp://127.0.0.1:9/none", http.StatusServiceUnavailable, `camera \"yard\"`},
+		{"alive", "synth:road?size=320x180&fps=10", http.StatusOK, "ready"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := startService(t, "-c", quiet(t, "cameras: {yard: {source: \""+c.source+"\"}}"))
+			var status int
+			var body []byte
+			for end := time.Now().Add(20 * time.Second); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
+				resp, err := http.Get(s.url + "/readyz")
+				if err != nil {
+					t.Fatal(err)
+				}
+				body, err = io.ReadAll(resp.Body)
+				resp.Body.Close()
+				if status = resp.StatusCode; err != nil || status == c.status {
+					break
+				}
+			}
+			if status != c.status || !strings.Contains(string(body), c.says) {
+				t.Errorf("%d %s, want %d and %q", status, body, c.status, c.says)
+			}
+		})
+	}
+}

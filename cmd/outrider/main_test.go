@@ -15,6 +15,8 @@ import (
 	"go.uber.org/goleak"
 
 	"outrider/streams/capture/child"
+
+	"outrider/cmd/outrider/config"
 )
 
 // TestMain lets this test binary stand in for the program where that starts itself again as
@@ -302,43 +304,96 @@ func TestDoctor(t *testing.T) {
 	}
 }
 
-// TestREADME holds the README's commands to the program: each names a subcommand that is
-// there and flags that it has.
-func TestREADME(t *testing.T) {
-	text, err := os.ReadFile("../../README.md")
-	if err != nil {
-		t.Fatal(err)
+// pages are the texts that users read.
+func pages(t *testing.T) map[string]string {
+	t.Helper()
+	files, err := filepath.Glob("../../docs/*.md")
+	if err != nil || len(files) < 5 {
+		t.Fatalf("docs: %d pages, %v", len(files), err)
 	}
-	var lines [][]string
-	for _, l := range strings.Split(string(text), "\n") {
-		l, _, _ = strings.Cut(l, "   #")
-		if args, ok := strings.CutPrefix(l, "bin/outrider "); ok {
-			lines = append(lines, strings.Fields(args))
+	out := map[string]string{}
+	for _, f := range append(files, "../../README.md") {
+		b, err := os.ReadFile(f)
+		if err != nil {
+			t.Fatal(err)
 		}
-		if _, args, ok := strings.Cut(l, "make run ARGS=\""); ok {
-			args, _, _ = strings.Cut(args, "\"")
-			lines = append(lines, append([]string{"run"}, strings.Fields(args)...))
+		out[filepath.Base(f)] = string(b)
+	}
+	return out
+}
+
+// TestPages holds the commands and configurations of README and docs to the program: every
+// command is one, takes the flags given, and every configuration is valid.
+func TestPages(t *testing.T) {
+	block := regexp.MustCompile("(?ms)^```(\\w*)\n(.*?)^```")
+	commands, configs := 0, 0
+	for name, text := range pages(t) {
+		for _, m := range block.FindAllStringSubmatch(text, -1) {
+			switch m[1] {
+			case "sh":
+				for _, l := range strings.Split(strings.ReplaceAll(m[2], "\\\n", " "), "\n") {
+					if args := commandOf(l); args != nil {
+						commands++
+						checkCommand(t, name, args)
+					}
+				}
+			case "yaml":
+				configs++
+				if _, err := config.Parse(name, []byte(m[2]), func(string) (string, bool) { return "secret", true }); err != nil {
+					t.Errorf("%v in\n%s", err, m[2])
+				}
+			}
 		}
 	}
-	if len(lines) < 6 {
-		t.Fatalf("only %d commands found", len(lines))
-	}
-	for _, args := range lines {
-		c, rest, err := newRoot().Find(args)
-		if err != nil || c.Name() == "outrider" {
-			t.Errorf("%v: %v", args, err)
-			continue
-		}
-		if err := c.ParseFlags(rest); err != nil {
-			t.Errorf("%v: %v", args, err)
-		}
-		if err := c.ValidateArgs(c.Flags().Args()); err != nil {
-			t.Errorf("%v: %v", args, err)
-		}
+	if commands < 20 || configs < 4 {
+		t.Errorf("only %d commands and %d configurations found", commands, configs)
 	}
 	for _, c := range newRoot().Commands() {
-		if !c.Hidden && !strings.Contains(string(text), "outrider "+c.Name()) {
+		if readme := pages(t)["README.md"]; !c.Hidden && !strings.Contains(readme, "outrider "+c.Name()) {
 			t.Errorf("the README does not name %q", c.Name())
 		}
+	}
+}
+
+// commandOf reads the arguments of a line that runs outrider, nil for others.
+func commandOf(line string) []string {
+	line, _, _ = strings.Cut(line, "  #")
+	if _, args, ok := strings.Cut(line, "make run ARGS=\""); ok {
+		args, _, _ = strings.Cut(args, "\"")
+		return append([]string{"run"}, strings.Fields(args)...)
+	}
+	line = strings.TrimPrefix(strings.TrimPrefix(strings.TrimSpace(line), "$ "), "bin/")
+	args, ok := strings.CutPrefix(line, "outrider ")
+	if !ok {
+		return nil
+	}
+	args, _, _ = strings.Cut(args, " > ")
+	args, _, _ = strings.Cut(args, " | ")
+	// Quotes hold one argument together.
+	var out []string
+	for i, part := range strings.Split(strings.ReplaceAll(args, "'", "\""), "\"") {
+		if i%2 == 0 {
+			out = append(out, strings.Fields(part)...)
+		} else if n := len(out); n > 0 && strings.HasSuffix(out[n-1], "=") {
+			out[n-1] += part
+		} else {
+			out = append(out, part)
+		}
+	}
+	return out
+}
+
+func checkCommand(t *testing.T, page string, args []string) {
+	t.Helper()
+	c, rest, err := newRoot().Find(args)
+	if err != nil || c.Name() == "outrider" {
+		t.Errorf("%s: %v: %v", page, args, err)
+		return
+	}
+	if err := c.ParseFlags(rest); err != nil {
+		t.Errorf("%s: %v: %v", page, args, err)
+	}
+	if err := c.ValidateArgs(c.Flags().Args()); err != nil {
+		t.Errorf("%s: %v: %v", page, args, err)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"slices"
 	"strings"
 )
 
@@ -28,7 +29,7 @@ func (s *Server) guard(next http.Handler) http.Handler {
 	cross.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		writeProblem(w, problem(http.StatusForbidden, "a page of another origin may not change anything here"))
 	}))
-	next = cross.Handler(next)
+	protected := cross.Handler(next)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
 		h.Set("Content-Security-Policy", policy)
@@ -42,8 +43,19 @@ func (s *Server) guard(next http.Handler) http.Handler {
 			return
 		}
 		r.Body = http.MaxBytesReader(w, r.Body, maxBody)
-		next.ServeHTTP(w, r)
+		if s.mayWatch(r) {
+			next.ServeHTTP(w, r)
+			return
+		}
+		protected.ServeHTTP(w, r)
 	})
+}
+
+// mayWatch reports whether a request is one for video by a page of an origin that may watch.
+func (s *Server) mayWatch(r *http.Request) bool {
+	origin := r.Header.Get("Origin")
+	return origin != "" && strings.HasPrefix(r.URL.Path, "/whep/") &&
+		(slices.Contains(s.WHEPOrigins, origin) || slices.Contains(s.WHEPOrigins, "*"))
 }
 
 // hostList are the names that a Host header may carry.

@@ -178,6 +178,30 @@ func TestBadInput(t *testing.T) {
 	}
 }
 
+// TestVideoForOtherOrigins opens WHEP, and nothing else, to the pages that are named.
+func TestVideoForOtherOrigins(t *testing.T) {
+	for _, c := range []struct {
+		name, path, origin string
+		allowed            []string
+		status             int
+	}{
+		{"named", "/whep/yard", "https://wall.example:8443", []string{"https://wall.example:8443"}, 503}, // it reaches WHEP, which is off here
+		{"any", "/whep/yard", "https://wall.example", []string{"*"}, 503},
+		{"another", "/whep/yard", "https://wall.example", []string{"https://wall.example:8443"}, 403},
+		{"none named", "/whep/yard", "https://wall.example", nil, 403},
+		{"a change", "/api/v1/cameras/yard/prompts", "https://wall.example", []string{"*"}, 403},
+		{"a path that looks like it", "/api/v1/whep/", "https://wall.example", []string{"*"}, 403},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s, _, url := withFrame(t)
+			s.WHEPOrigins = c.allowed
+			if a := do(t, "POST", url+c.path, "v=0", "Origin", c.origin, "Content-Type", "application/sdp"); a.status != c.status {
+				t.Errorf("status %d, want %d: %s", a.status, c.status, a.body)
+			}
+		})
+	}
+}
+
 func TestUnknownNamesAreListed(t *testing.T) {
 	_, _, url := withFrame(t)
 	if p := do(t, "GET", url+"/api/v1/cameras/nobody", "").problem(t); fmt.Sprint(p.Known) != "[dark yard]" {

@@ -49,7 +49,12 @@ func (s *Server) settings() error {
 	e.SetICETimeouts(5*time.Second, 5*time.Second, 2*time.Second)
 	e.SetSTUNGatherTimeout(time.Second)
 	e.SetIncludeLoopbackCandidate(s.Loopback)
+	// A viewer that hides its address is found by the packets that it sends; resolving its name
+	// takes multicast, which many networks and all containers lack.
 	e.SetICEMulticastDNSMode(ice.MulticastDNSModeDisabled)
+	if s.MDNS {
+		e.SetICEMulticastDNSMode(ice.MulticastDNSModeQueryOnly)
+	}
 	e.DisableActiveTCP(true)
 	if len(s.PublicIPs) > 0 {
 		for _, ip := range s.PublicIPs {

@@ -156,6 +156,7 @@ type playerOptions struct {
 	query   string
 	loss    func(n int) bool // of the n-th packet
 	trickle bool
+	tcp     bool // no UDP gets through
 }
 
 func newPeer(t testing.TB, o playerOptions) *pion.PeerConnection {
@@ -173,6 +174,9 @@ func newPeer(t testing.TB, o playerOptions) *pion.PeerConnection {
 	}
 	var e pion.SettingEngine
 	e.SetIncludeLoopbackCandidate(true)
+	if o.tcp {
+		e.SetNetworkTypes([]pion.NetworkType{pion.NetworkTypeTCP4})
+	}
 	pc, err := pion.NewAPI(pion.WithMediaEngine(m), pion.WithSettingEngine(e)).NewPeerConnection(pion.Configuration{})
 	if err != nil {
 		t.Fatal(err)

@@ -51,6 +51,7 @@ type Server struct {
 	TCPPort    int      // for players behind firewalls that let no UDP through; 0 for none
 	ICEServers []string // stun:host:port or turn:user:password@host:port, also told to players
 	PublicIPs  []string // addresses to announce instead of the machine's own, behind a 1:1 NAT
+	MDNS       bool     // resolve the .local names behind which browsers hide their addresses
 	Loopback   bool     // announce loopback addresses too, for players that use them (browsers do not)
 
 	MaxViewers     int           // sessions at once, default 32

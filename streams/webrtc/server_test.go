@@ -384,6 +384,31 @@ func TestOnePort(t *testing.T) {
 	}
 }
 
+// TestTCP watches from a network that lets no UDP through.
+func TestTCP(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	port := l.Addr().(*net.TCPAddr).Port
+	l.Close()
+	s := &webrtc.Server{TCPPort: port}
+	h := start(t, s)
+	film(t, s, &camera{answer: oneTrack})
+	p := watch(t, h.URL, "yard", playerOptions{tcp: true})
+	for range 5 {
+		p.picture()
+	}
+	if m := p.meta(); len(m.Tracks) != 1 {
+		t.Errorf("%+v", m)
+	}
+	taken := &webrtc.Server{TCPPort: port, Cameras: func() []string { return nil }}
+	if err := taken.Initialize(); err == nil {
+		taken.Close()
+		t.Error("a port in use was taken twice")
+	}
+}
+
 func TestInitializeRefuses(t *testing.T) {
 	cams := func() []string { return nil }
 	for name, s := range map[string]*webrtc.Server{

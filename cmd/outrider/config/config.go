@@ -40,6 +40,9 @@ type Web struct {
 // WebRTC is live video out.
 type WebRTC struct {
 	UDPPort     int      `yaml:"udp_port"`    // all viewers share it; 0 for any free port each
+	TCPPort     int      `yaml:"tcp_port"`    // for viewers whose network lets no UDP through; 0 for none
+	Origins     []string `yaml:"origins"`     // pages of other origins that may watch: https://host:port, or *
+	MDNS        bool     `yaml:"mdns"`        // resolve viewers' .local names
 	ICEServers  []string `yaml:"ice_servers"` // stun:host:port or turn:...
 	PublicIPs   []string `yaml:"public_ips"`  // addresses to announce behind a 1:1 NAT
 	Codec       string   `yaml:"codec"`       // vp8, vp9
@@ -55,9 +58,18 @@ type MQTT struct {
 	Listen        string   `yaml:"listen"` // of the embedded broker
 	User          string   `yaml:"user"`   // of the embedded broker
 	Password      Secret   `yaml:"password"`
+	TLS           MQTTTLS  `yaml:"tls"`
 	Prefix        string   `yaml:"prefix"` // first part of every topic
 	HomeAssistant bool     `yaml:"home_assistant"`
 	Stats         Duration `yaml:"stats"` // between two messages on <prefix>/stats
+}
+
+// MQTTTLS says whom to trust and who we are, for mqtts:// brokers. All are PEM files.
+type MQTTTLS struct {
+	CA       string `yaml:"ca"`       // certificates to trust; empty for the system's
+	Cert     string `yaml:"cert"`     // of this client
+	Key      string `yaml:"key"`      // of this client
+	Insecure bool   `yaml:"insecure"` // trust any certificate: for tests in a closed network only
 }
 
 // Store is where events are kept.

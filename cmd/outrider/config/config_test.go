@@ -186,7 +186,7 @@ func TestExampleIsTheDefault(t *testing.T) {
 	cam := c.Cameras["yard"]
 	c.Cameras = nil
 	want := Default()
-	for _, p := range []*[]string{&c.Web.Hosts, &c.WebRTC.ICEServers, &c.WebRTC.PublicIPs} {
+	for _, p := range []*[]string{&c.Web.Hosts, &c.WebRTC.Origins, &c.WebRTC.ICEServers, &c.WebRTC.PublicIPs} {
 		if len(*p) == 0 {
 			*p = nil
 		}

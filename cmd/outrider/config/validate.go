@@ -53,6 +53,12 @@ func (c *Config) Validate() error {
 		return bad("version", "%d is not known to this program, want 1", c.Version)
 	case c.WebRTC.UDPPort < 0 || c.WebRTC.UDPPort > 65535:
 		return bad("webrtc.udp_port", "%d, want 0 to 65535", c.WebRTC.UDPPort)
+	case c.WebRTC.TCPPort < 0 || c.WebRTC.TCPPort > 65535:
+		return bad("webrtc.tcp_port", "%d, want 0 (none) to 65535", c.WebRTC.TCPPort)
+	case (c.MQTT.TLS.Cert == "") != (c.MQTT.TLS.Key == ""):
+		return bad("mqtt.tls", "cert and key belong together: give both or none")
+	case c.MQTT.TLS != (MQTTTLS{}) && !strings.HasPrefix(c.MQTT.URL.Reveal(), "mqtts://"):
+		return bad("mqtt.tls", "it counts for mqtts:// brokers only; mqtt.url is another")
 	case c.WebRTC.ExactBudget <= 0:
 		return bad("webrtc.exact_budget", "%v, want more than 0", c.WebRTC.ExactBudget)
 	case c.WebRTC.Bitrate < 100 || c.WebRTC.Bitrate > 100000:
