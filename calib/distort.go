@@ -22,7 +22,7 @@ func (c *Camera) distort(x, y float64) (xd, yd float64, ok bool) {
 	if !(r <= c.limit) {
 		return 0, 0, false
 	}
-	xd, yd, j := c.brown(x, y)
+	xd, yd, j := c.in.brown(x, y)
 	return xd, yd, j.det() > 0
 }
 
@@ -32,10 +32,10 @@ type jacobian struct{ xx, xy, yy float64 }
 func (j jacobian) det() float64 { return j.xx*j.yy - j.xy*j.xy }
 
 // brown is the plumb_bob and rational distortion with its derivative.
-func (c *Camera) brown(x, y float64) (xd, yd float64, j jacobian) {
-	p1, p2 := c.in.D[2], c.in.D[3]
+func (in *Intrinsics) brown(x, y float64) (xd, yd float64, j jacobian) {
+	p1, p2 := in.D[2], in.D[3]
 	s := x*x + y*y
-	g, dg := c.gain(s)
+	g, dg := in.gain(s)
 	xd = x*g + 2*p1*x*y + p2*(s+2*x*x)
 	yd = y*g + p1*(s+2*y*y) + 2*p2*x*y
 	j.xx = g + 2*x*x*dg + 2*p1*y + 6*p2*x
@@ -45,11 +45,11 @@ func (c *Camera) brown(x, y float64) (xd, yd float64, j jacobian) {
 }
 
 // gain is the radial factor at squared radius s and its derivative by s.
-func (c *Camera) gain(s float64) (g, dg float64) {
-	d := &c.in.D
+func (in *Intrinsics) gain(s float64) (g, dg float64) {
+	d := &in.D
 	n := 1 + s*(d[0]+s*(d[1]+s*d[4]))
 	dn := d[0] + s*(2*d[1]+3*s*d[4])
-	if c.in.Model == PlumbBob {
+	if in.Model == PlumbBob {
 		return n, dn
 	}
 	q := 1 + s*(d[5]+s*(d[6]+s*d[7]))
@@ -59,20 +59,20 @@ func (c *Camera) gain(s float64) (g, dg float64) {
 
 // radial is the distorted radius at an undistorted radius (fisheye: angle).
 func (c *Camera) radial(r float64) float64 {
-	f, _ := c.slope(r)
+	f, _ := c.in.slope(r)
 	return f
 }
 
 // slope is radial with its derivative.
-func (c *Camera) slope(r float64) (f, df float64) {
+func (in *Intrinsics) slope(r float64) (f, df float64) {
 	s := r * r
-	if c.in.Model == Equidistant {
-		d := &c.in.D
+	if in.Model == Equidistant {
+		d := &in.D
 		f = r * (1 + s*(d[0]+s*(d[1]+s*(d[2]+s*d[3]))))
 		df = 1 + s*(3*d[0]+s*(5*d[1]+s*(7*d[2]+s*9*d[3])))
 		return f, df
 	}
-	g, dg := c.gain(s)
+	g, dg := in.gain(s)
 	return r * g, g + 2*s*dg
 }
 
@@ -84,7 +84,7 @@ func (c *Camera) fold() float64 {
 		end = math.Atan(maxRadius)
 	}
 	grows := func(r float64) bool {
-		f, df := c.slope(r)
+		f, df := c.in.slope(r)
 		q := 1.0
 		if c.in.Model == Rational {
 			s := r * r
@@ -137,7 +137,7 @@ func (c *Camera) undistort(xd, yd float64) (x, y float64, ok bool) {
 	}
 	scale := 1 + rd
 	for range 30 {
-		fx, fy, j := c.brown(x, y)
+		fx, fy, j := c.in.brown(x, y)
 		ex, ey := xd-fx, yd-fy
 		det := j.det()
 		if !(det > 0) {
@@ -163,7 +163,7 @@ func (c *Camera) unradial(rd float64) float64 {
 	lo, hi := 0.0, c.limit
 	r := math.Min(rd, c.limit)
 	for range 100 {
-		f, df := c.slope(r)
+		f, df := c.in.slope(r)
 		if f > rd {
 			hi = r
 		} else {
@@ -192,14 +192,14 @@ func (c *Camera) perPixel(x, y float64) (ux, uy, vx, vy float64) {
 // derivative is that of the distortion at (x, y).
 func (c *Camera) derivative(x, y float64) jacobian {
 	if c.in.Model != Equidistant {
-		_, _, j := c.brown(x, y)
+		_, _, j := c.in.brown(x, y)
 		return j
 	}
 	r := math.Hypot(x, y)
 	if r < 1e-9 {
 		return jacobian{xx: 1, yy: 1}
 	}
-	f, df := c.slope(math.Atan(r))
+	f, df := c.in.slope(math.Atan(r))
 	across := f / r         // perpendicular to the radius
 	along := df / (1 + r*r) // d theta/d r = 1/(1+r^2)
 	cx, cy := x/r, y/r
@@ -208,4 +208,20 @@ func (c *Camera) derivative(x, y float64) jacobian {
 		xy: (along - across) * cx * cy,
 		yy: along*cy*cy + across*cx*cx,
 	}
+}
+
+// Apply takes the direction (x, y, 1) to frame pixels by the formulas alone: no parameter is
+// checked and no direction is too far off. It is for fitting parameters; use Camera.Project for
+// everything else.
+func (in *Intrinsics) Apply(x, y float64) (u, v float64) {
+	if in.Model == Equidistant {
+		s := 1.0
+		if r := math.Hypot(x, y); r > 1e-12 {
+			s, _ = in.slope(math.Atan(r))
+			s /= r
+		}
+		return in.FX*x*s + in.CX, in.FY*y*s + in.CY
+	}
+	xd, yd, _ := in.brown(x, y)
+	return in.FX*xd + in.CX, in.FY*yd + in.CY
 }

@@ -185,3 +185,13 @@ func (im *Image) Corners(dst []pipeline.Point, cell float64, region pipeline.Box
 // minCorner is the least weaker eigenvalue: gradients of 3 grey levels across two pixels over
 // the window of 49.
 const minCorner = 9 * 49
+
+// Grey returns the brightness of the frame as it is followed: w x h pixels, each of reduce x
+// reduce frame pixels. It is valid until the next Load and must not be changed.
+func (im *Image) Grey() (pix []uint8, w, h, reduce int) {
+	if len(im.levels) == 0 {
+		return nil, 0, 0, 1
+	}
+	p := &im.levels[0]
+	return p.pix, p.w, p.h, im.reduce
+}

@@ -15,7 +15,7 @@ func weaker(a, b, c float32) float32 {
 // Tracker follows points. The zero value is ready.
 type Tracker struct {
 	// Affine lets each point's surroundings stretch and turn as well: for ground that comes
-	// nearer between frames. It takes about twice the time.
+	// nearer between frames. It takes about half as much time again.
 	Affine bool
 
 	template [side * side]float32
@@ -31,7 +31,7 @@ const (
 	settled    = 0.005 // pixels of a level
 	// maxBack is how far, in pixels of level 0, a point may be from its origin after the way
 	// there and back.
-	maxBack = 0.5
+	maxBack = 1
 	// maxError is the mean difference, grey levels, of a point's surroundings there.
 	maxError = 14
 )
@@ -50,9 +50,9 @@ func (t *Tracker) Track(a, b *Image, from, to []pipeline.Point, ok []bool, guess
 		if guess {
 			start = to[i]
 		}
-		q, good := t.one(a, b, p, start)
+		q, good := t.one(a, b, p, start, t.Affine)
 		if good {
-			home, back := t.one(b, a, q, p)
+			home, back := t.one(b, a, q, p, false)
 			good = back && math.Hypot(home.X-p.X, home.Y-p.Y) <= maxBack*float64(a.reduce)
 		}
 		to[i], ok[i] = q, good
@@ -60,7 +60,7 @@ func (t *Tracker) Track(a, b *Image, from, to []pipeline.Point, ok []bool, guess
 }
 
 // one follows a point from the coarsest level to the finest.
-func (t *Tracker) one(a, b *Image, p, start pipeline.Point) (pipeline.Point, bool) {
+func (t *Tracker) one(a, b *Image, p, start pipeline.Point, affine bool) (pipeline.Point, bool) {
 	k := float64(a.reduce)
 	dx, dy := (start.X-p.X)/k, (start.Y-p.Y)/k // of level 0
 	good := false
@@ -73,7 +73,7 @@ func (t *Tracker) one(a, b *Image, p, start pipeline.Point) (pipeline.Point, boo
 			dx, dy = ddx*s, ddy*s
 		}
 	}
-	if good && t.Affine {
+	if good && affine {
 		dx, dy, good = t.affine(&b.levels[0], p.X/k-.5, p.Y/k-.5, dx, dy)
 	}
 	return pipeline.Point{X: p.X + dx*k, Y: p.Y + dy*k}, good
