@@ -40,7 +40,7 @@ var rules = map[string][]string{
 }
 
 // opencv may be imported by these only: a Mat never travels between rooms.
-var opencv = []string{"streams/capture", "models", "cmd"}
+var opencv = []string{"streams/capture", "models", "calib/board/find", "cmd"}
 
 // configReader may import the configuration.
 const configPackage, configReader = "cmd/outrider/config", "cmd"

@@ -126,7 +126,7 @@ func newRoot() *cobra.Command {
 	})
 	root.AddCommand(
 		runCommand(), trackCommand(), segmentCommand(), exportCommand(),
-		modelsCommand(), evalCommand(), benchCommand(),
+		modelsCommand(), calibCommand(), evalCommand(), benchCommand(),
 		doctorCommand(), configCommand(), versionCommand(), captureChildCommand(),
 	)
 	for _, c := range root.Commands() {
