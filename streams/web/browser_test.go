@@ -1,6 +1,7 @@
 package web_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"math"
 	"net/http"
@@ -16,6 +17,7 @@ import (
 	"outrider/streams/web"
 	"outrider/streams/web/webtest"
 	"outrider/streams/webrtc"
+	counting "outrider/tracker/event"
 )
 
 // service is the program around the cameras of a browser test.
@@ -65,9 +67,10 @@ func serveWith(t *testing.T, w *web.Server, video bool, names ...string) *servic
 	for _, n := range names {
 		s.squares[n] = &squares{}
 		s.follow[n] = &followed{}
+		places := &counting.Counter{}
 		if err := s.engine.AddCamera(pipeline.Camera{
 			Name: n, Display: "squares", Source: s.squares[n], Live: true,
-			Stages: []pipeline.Stage{s.follow[n]}, Prompts: s.follow[n],
+			Stages: []pipeline.Stage{s.follow[n], places}, Prompts: s.follow[n], Places: places,
 		}); err != nil {
 			t.Fatal(err)
 		}
@@ -288,6 +291,7 @@ func TestBrowserKeyboard(t *testing.T) {
 	s := serve(t, true, "yard")
 	p := webtest.Open(t, s.url+"/", webtest.Options{})
 	p.WaitLive("webrtc")
+	p.WaitTrack(2)
 	s.squares["yard"].frozen.Store(true)
 	k := p.WaitTrack(2)
 	p.Eval(`document.querySelector('or-tile').stage.focus()`)
@@ -318,6 +322,139 @@ func TestBrowserKeyboard(t *testing.T) {
 	unnamed := webtest.Value[[]string](p, `[...document.querySelectorAll('button, input, a')].filter((e) => !e.hidden && !(e.textContent.trim() || e.getAttribute('aria-label') || e.labels?.length)).map((e) => e.outerHTML)`)
 	if len(unnamed) > 0 {
 		t.Errorf("controls without a name: %v", unnamed)
+	}
+}
+
+// The wheel, the keys and the buttons choose how large a piece is meant, and the prompt says
+// it; without a piece to choose the wheel scrolls the page.
+func TestBrowserLevels(t *testing.T) {
+	s := serve(t, true, "yard")
+	p := webtest.Open(t, s.url+"/cam/yard", webtest.Options{Width: 1280, Height: 500})
+	p.WaitLive("webrtc")
+	p.WaitTrack(3)
+	s.squares["yard"].frozen.Store(true)
+	k := p.WaitTrack(3)
+	x, y := k.Center()
+	level := func(want string) {
+		t.Helper()
+		p.Wait(want, fmt.Sprintf(`document.querySelector('or-tools [aria-live]').textContent === %q`, want))
+	}
+	p.HoverPicture(x, y)
+	level("level 1 of 2")
+	p.WheelPicture(x, y, -100)
+	level("level 2 of 2")
+	p.WheelPicture(x, y, -100)
+	level("level 2 of 2")
+	p.Screenshot(shots(t, "level-2.png"))
+	p.Press("[")
+	level("level 1 of 2")
+	p.Click(`or-tools [aria-label="A larger piece"]`)
+	p.Eval(`scrollTo(0, 0)`)
+	p.HoverPicture(x, y)
+	level("level 2 of 2")
+	if at := webtest.Value[float64](p, `scrollY`); at != 0 {
+		t.Errorf("choosing a level scrolled the page to %v", at)
+	}
+	p.ClickPicture(x, y)
+	p.WaitPrompts(1)
+	if asked := s.follow["yard"].asked(); len(asked) != 1 || asked[0].Level != 1 {
+		t.Errorf("asked %+v, want level 1", asked)
+	}
+	p.Wait("its thumbnail", `(() => { const c = document.querySelector('or-prompts li canvas'); const [r, , b, a] = c.getContext('2d').getImageData(48, 36, 1, 1).data; return a === 255 && b > r + 60; })()`)
+	p.Press(kb.Escape)
+	p.Look(webtest.Options{Width: 600, Height: 400})
+	p.WheelPicture(x, y, 120)
+	p.Wait("a scrolled page", `scrollY > 0`)
+}
+
+// Zones and lines: drawn by mouse and by numbers, counted, changed, taken back.
+func TestBrowserPlaces(t *testing.T) {
+	s := serve(t, true, "yard")
+	p := webtest.Open(t, s.url+"/cam/yard", webtest.Options{Width: 1440, Height: 900})
+	p.WaitLive("webrtc")
+	p.Wait("the list of places", `document.querySelector('or-places .muted:not([hidden])')`)
+	zone := func() (z struct {
+		Zones []struct {
+			ID      string
+			Polygon [][2]float64
+			Size    [2]int
+			Alert   bool
+			Inside  int
+		}
+	}) {
+		if err := json.Unmarshal(do(t, "GET", s.url+"/api/v1/cameras/yard/zones", "").body, &z); err != nil {
+			t.Fatal(err)
+		}
+		return z
+	}
+	save := `document.querySelector('or-places form [type=submit]').click()`
+	p.Click("or-places .bar button")
+	p.Type("#p-id", "middle")
+	for _, c := range [][2]float64{{100, 20}, {540, 20}, {540, 340}, {100, 340}} {
+		p.ClickPicture(c[0], c[1])
+	}
+	p.Wait("four points", `document.querySelector('#p-points').value.split(' ').length === 4`)
+	// Two corners swapped make sides that cross: that cannot be saved.
+	write := func(points string) {
+		p.Eval(fmt.Sprintf(`(() => { const f = document.querySelector('#p-points'); f.value = %q; f.dispatchEvent(new Event('change')); })()`, points))
+	}
+	write("100,20 540,340 540,20 100,340")
+	p.Wait("the refusal", `document.querySelector('#p-why').innerText.includes('cross') && document.querySelector('or-places form [type=submit]').disabled`)
+	p.Screenshot(shots(t, "zone-crossed.png"))
+	write("100,20 540,20 540,340 100,340")
+	p.Eval(`document.querySelector('#p-alert').click()`)
+	p.Eval(save)
+	p.Wait("the zone in the list", `document.querySelector('or-places li .name')?.textContent === 'middle'`)
+	if z := zone(); len(z.Zones) != 1 || z.Zones[0].Size != [2]int{squaresW, squaresH} || !z.Zones[0].Alert || fmt.Sprint(z.Zones[0].Polygon) != "[[100 20] [540 20] [540 340] [100 340]]" {
+		t.Errorf("saved %+v", z)
+	}
+	p.Wait("somebody inside", `/[1-3] inside/.test(document.querySelector('or-places li .state').textContent)`)
+	if len(s.follow["yard"].asked()) != 0 {
+		t.Error("drawing made prompts")
+	}
+
+	// A line by numbers alone.
+	p.Eval(`document.querySelectorAll('or-places > section > .bar button')[1].click()`)
+	p.Type("#p-id", "door")
+	write("320,360 320,0")
+	p.Eval(save)
+	p.Wait("the line", `document.querySelectorAll('or-places li').length === 2`)
+	p.Wait("crossings", `/[1-9]/.test(document.querySelector('or-places li[data-key="line door"] .state').textContent)`)
+	p.Screenshot(shots(t, "places-1440.png"))
+	drawn := func() float64 {
+		return webtest.Value[float64](p, `(() => { const c = document.querySelector('or-tile').shapes; let n = 0; for (const v of c.getContext('2d').getImageData(0, 0, c.width, c.height).data) n += v > 0; return n; })()`)
+	}
+	if drawn() == 0 {
+		t.Error("nothing is drawn over the picture")
+	}
+	p.Click(`or-tools [data-layer=zones]`)
+	if n := drawn(); n != 0 || webtest.Value[string](p, `location.search`) != "?layers=-zones" {
+		t.Errorf("with the layer off %v values are drawn", n)
+	}
+	p.Click(`or-tools [data-layer=zones]`)
+
+	// Somebody else changes the zone meanwhile: this page's change does not overwrite it.
+	p.Eval(`document.querySelector('or-places li[data-key="zone middle"] button').click()`)
+	p.Wait("the form", `document.querySelector('#p-points')?.value === '100,20 540,20 540,340 100,340'`)
+	if a := do(t, "PUT", s.url+"/api/v1/cameras/yard/zones/middle", `{"polygon":[[0,0],[9,0],[9,9]],"size":[640,360]}`); a.status != 200 {
+		t.Fatalf("%d %s", a.status, a.body)
+	}
+	p.Eval(save)
+	p.Wait("the conflict", `document.querySelector('#p-why').innerText.includes('meanwhile')`)
+	p.Eval(`[...document.querySelectorAll('or-places form button')].find((b) => b.textContent === 'Cancel').click()`)
+
+	// Removing, and taking that back.
+	p.Eval(`document.querySelector('or-places li[data-key="zone middle"] button').click()`)
+	p.Wait("their zone", `document.querySelector('#p-points')?.value === '0,0 9,0 9,9'`)
+	p.Eval(`[...document.querySelectorAll('or-places form button')].find((b) => b.textContent === 'Remove').click()`)
+	p.Wait("one place left", `document.querySelectorAll('or-places li').length === 1`)
+	p.Click(".toast button")
+	p.Wait("two places again", `document.querySelectorAll('or-places li').length === 2`)
+	if z := zone(); len(z.Zones) != 1 || fmt.Sprint(z.Zones[0].Polygon) != "[[0 0] [9 0] [9 9]]" {
+		t.Errorf("after the undo %+v", z)
+	}
+	for _, fault := range webtest.Value[[]string](p, webtest.Accessible) {
+		t.Error(fault)
 	}
 }
 

@@ -117,7 +117,7 @@ func TestBrowserRooms(t *testing.T) {
 	t.Run("system", func(t *testing.T) {
 		p.Press("g")
 		p.Press("y")
-		p.Wait("figures of the camera", `document.querySelector('or-system tbody tr td:nth-child(7)')?.textContent.includes('ms')`)
+		p.Wait("figures of the camera", `document.querySelector('or-system tbody tr td:nth-child(6)')?.textContent.includes('ms')`)
 		got := webtest.Value[string](p, `document.querySelector('or-system').innerText`)
 		for _, want := range []string{"watching, not recording: the disk is full", "everything-nano", "3.2 GB of 11 GB", "ONNX Runtime", "streaming"} {
 			if !strings.Contains(got, want) {
@@ -193,6 +193,36 @@ func TestBrowserRooms(t *testing.T) {
 		}
 	})
 
+	t.Run("alarms", func(t *testing.T) {
+		p.Go(s.url + "/system")
+		p.Wait("the strip's module", `document.querySelector('.strip ul')`)
+		alert := func(id string) {
+			e := event("yard", id, pipeline.EventZoneEnter, time.Now())
+			e.Zone, e.Data = "drive", map[string]any{"alert": true}
+			publish(t, s.server, e)
+		}
+		alert("301")
+		alert("302")
+		p.Wait("two alarms", `document.querySelectorAll('.strip li').length === 2 && document.title.startsWith('(2) ')`)
+		if got := webtest.Value[string](p, `document.querySelector('.strip').innerText`); !strings.Contains(got, "yard: person entered a zone drive") {
+			t.Errorf("the strip says %q", got)
+		}
+		p.Screenshot(shots(t, "alarms-1440.png"))
+		for _, fault := range webtest.Value[[]string](p, webtest.Accessible) {
+			t.Error(fault)
+		}
+		p.Press("a") // the newest
+		p.Wait("one alarm", `document.querySelectorAll('.strip li').length === 1 && document.title.startsWith('(1) ')`)
+		for end := time.Now().Add(10 * time.Second); !strings.Contains(string(do(t, "GET", s.url+"/api/v1/events/302", "").body), `"reviewed":true`); time.Sleep(20 * time.Millisecond) {
+			if time.Now().After(end) {
+				t.Fatal("the acknowledged event is not reviewed")
+			}
+		}
+		// Somebody else acknowledges the other one.
+		do(t, "PATCH", s.url+"/api/v1/events/301", `{"reviewed":true}`)
+		p.Wait("no alarm", `document.querySelector('.strip').hidden && !document.title.startsWith('(')`)
+	})
+
 	t.Run("everywhere", func(t *testing.T) {
 		everywhere(t, p, s.url)
 		// The checks find what is wrong.
@@ -240,7 +270,7 @@ func everywhere(t *testing.T, p *webtest.Page, url string) {
 		{"/", `document.querySelector('or-tile[data-state=live]')`},
 		{"/review", `document.querySelectorAll('or-review .events > li').length > 0`},
 		{"/event/089", `document.querySelector('or-review .event h2')`},
-		{"/system", `document.querySelector('or-system tbody tr td:nth-child(7)')?.textContent.includes('ms')`},
+		{"/system", `document.querySelector('or-system tbody tr td:nth-child(6)')?.textContent.includes('ms')`},
 		{"/setup/cameras", `document.querySelectorAll('or-setup-cameras li').length > 0`},
 		{"/setup/config", `document.querySelector('or-config textarea')?.value.length > 5`},
 	}

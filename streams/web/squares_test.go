@@ -105,6 +105,14 @@ func (s *squares) Segment(_ context.Context, frames []*pipeline.Frame) ([]*pipel
 			m.Fill(r)
 			g.Segments = append(g.Segments, pipeline.Segment{Box: b, Mask: m, Score: .9, Parent: -1})
 		}
+		// The blue square lies in a larger piece.
+		b := g.Segments[2].Box
+		b = (pipeline.Box{X1: b.X1 - 40, Y1: b.Y1 - 40, X2: b.X2 + 40, Y2: b.Y2 + 36}).Clip(squaresW, squaresH)
+		r := image.Rect(int(b.X1)/4, int(b.Y1)/4, int(b.X2)/4, int(b.Y2)/4)
+		m := mask.New(grid, r)
+		m.Fill(r)
+		g.Segments[2].Parent, g.Segments[2].Level = len(g.Segments), 1
+		g.Segments = append(g.Segments, pipeline.Segment{Box: b, Mask: m, Score: .8, Parent: -1})
 		out[j] = g
 	}
 	return out, nil
@@ -134,7 +142,7 @@ func (f *followed) Process(_ context.Context, r *pipeline.Result) error {
 		f.seen, f.first = map[int64][]pipeline.Box{}, r.Frame.Captured
 	}
 	var boxes []pipeline.Box
-	for i := range r.Segments {
+	for i := range squareKinds {
 		g := &r.Segments[i]
 		t := pipeline.Track{
 			ID: uint64(i + 1), Box: g.Box, Mask: g.Mask, State: pipeline.Confirmed, Observed: true, Score: .9, Segment: i,

@@ -19,11 +19,11 @@ export async function problemOf(res) {
 }
 
 /** Fetches path and returns the decoded JSON, null for an empty answer. */
-export async function call(method, path, body, options) {
-	const init = {method, cache: 'no-store', ...options};
+export async function call(method, path, body, headers) {
+	const init = {method, cache: 'no-store', headers};
 	if (body !== undefined) {
 		init.body = JSON.stringify(body);
-		init.headers = {'content-type': 'application/json'};
+		init.headers = {...headers, 'content-type': 'application/json'};
 	}
 	const res = await request(path, init);
 	return res.status === 204 ? null : res.json();

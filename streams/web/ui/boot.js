@@ -24,6 +24,7 @@ const links = h('ul', {class: 'links'});
 const banner = h('div', {class: 'banner', role: 'alert', hidden: true});
 const reload = h('div', {class: 'banner', role: 'status', hidden: true}, t('app.reload'),
 	h('button', {type: 'button', onclick: () => location.reload()}, t('app.reload.do')));
+const strip = h('section', {class: 'strip', 'aria-label': t('alarm.title'), hidden: true});
 const note = h('div', {class: 'toast', role: 'status', hidden: true});
 const main = h('main', {id: 'main', tabindex: '-1'});
 const camerasNav = h('nav', {'aria-label': t('app.cameras')}, links);
@@ -34,7 +35,7 @@ document.body.append(
 		h('a', {class: 'brand', href: '/'}, 'outrider'),
 		h('nav', {class: 'views', 'aria-label': t('nav.views')}, viewLinks),
 		camerasNav, themeButton),
-	banner, reload, main, note);
+	banner, reload, strip, main, note);
 
 effect(() => {
 	const r = route.value;
@@ -113,8 +114,7 @@ async function enter(kind, view, name) {
 	} catch (e) {
 		if (current !== view) return;
 		current = '';
-		main.replaceChildren(h('div', {class: 'empty'}, h('h1', null, t('app.failed', {why: e.message})),
-			h('button', {type: 'button', onclick: () => location.reload()}, t('app.retry'))));
+		main.replaceChildren(h('div', {class: 'empty'}, h('h1', null, t('app.failed', {why: e.message}))));
 	}
 }
 
@@ -159,3 +159,4 @@ addEventListener('keydown', (e) => {
 
 router.start();
 stream.start(version);
+import('./alarm/alarm.js').then((m) => m.start(strip));

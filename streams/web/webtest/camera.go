@@ -83,6 +83,22 @@ func (p *Page) ClickPicture(x, y float64, held ...chromedp.Modifier) {
 	p.do("click the picture", chromedp.MouseClickXY(sx, sy, chromedp.ButtonModifiers(held...)))
 }
 
+// HoverPicture moves the mouse to a place in picture pixels.
+func (p *Page) HoverPicture(x, y float64) {
+	p.t.Helper()
+	sx, sy := p.onScreen(x, y)
+	p.do("hover over the picture", chromedp.MouseEvent(chromedp.MouseMoved, sx, sy))
+}
+
+// WheelPicture turns the wheel over a place in picture pixels; negative is away from the hand.
+func (p *Page) WheelPicture(x, y, delta float64) {
+	p.t.Helper()
+	sx, sy := p.onScreen(x, y)
+	p.do("turn the wheel over the picture", chromedp.MouseEvent(chromedp.MouseWheel, sx, sy, func(m *input.DispatchMouseEventParams) {
+		m.DeltaX, m.DeltaY = .01, delta // the protocol wants both, the library leaves out zeros
+	}))
+}
+
 // DragPicture drags a box, given by two corners in picture pixels.
 func (p *Page) DragPicture(x1, y1, x2, y2 float64) {
 	p.t.Helper()

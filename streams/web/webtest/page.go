@@ -174,10 +174,10 @@ func Value[T any](p *Page, js string) T {
 	return value(p, "evaluate "+js, chromedp.Evaluate[T](js, chromedp.EvalAwaitPromise))
 }
 
-// Wait waits, ten seconds at most, until a JavaScript expression is true.
+// Wait waits, thirty seconds at most (machines are busy), until a JavaScript expression is true.
 func (p *Page) Wait(what, js string) {
 	p.t.Helper()
-	p.WaitLong(what, js, 10*time.Second)
+	p.WaitLong(what, js, 30*time.Second)
 }
 
 // WaitLong is Wait with another bound.

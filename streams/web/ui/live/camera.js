@@ -37,13 +37,13 @@ class Camera extends HTMLElement {
 	/** The picture comes first: what points at it is fetched after. */
 	async #hands() {
 		if (this.tools) return;
-		[this.follow] = await Promise.all([import('./follow.js'), import('./tools.js'), import('./prompts.js'), import('./objects.js')]);
+		[this.follow] = await Promise.all([import('./follow.js'), import('./tools.js'), import('./prompts.js'), import('./objects.js'), import('../edit/places.js')]);
 		if (!this.isConnected || this.tools) return;
 		const part = (name) => Object.assign(document.createElement(name), {camera: this.camera, tile: this.tile});
 		this.tools = part('or-tools');
 		this.prompts = part('or-prompts');
 		this.tile.after(this.tools);
-		this.panel.append(this.prompts, part('or-objects'));
+		this.panel.append(this.prompts, part('or-objects'), Object.assign(part('or-places'), {tools: this.tools}));
 	}
 
 	#status(c) {
@@ -71,6 +71,7 @@ class Camera extends HTMLElement {
 		if (!this.tools || e.ctrlKey || e.metaKey || e.altKey) return;
 		if (key === 'p') this.tools.arm('point');
 		else if (key === 'b') this.tools.arm('box');
+		else if (key === '[' || key === ']') this.tools.levels.step(key === ']' ? 1 : -1);
 		else if (key === 'n') {
 			e.preventDefault();
 			this.prompts.focusWords();

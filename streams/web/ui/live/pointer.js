@@ -13,8 +13,8 @@ export class Pointer {
 	#cross = null; // crosshair of the keyboard, picture position
 	#ring = null; // stage position of the last click
 
-	constructor(tile, {onPoint, onBox, onNothing}) {
-		Object.assign(this, {tile, onPoint, onBox, onNothing});
+	constructor(tile, {onPoint, onBox, onNothing, levels}) {
+		Object.assign(this, {tile, onPoint, onBox, onNothing, levels});
 		this.g = tile.pointer.getContext('2d');
 		const s = tile.stage;
 		s.addEventListener('pointerdown', (e) => this.#press(e));
@@ -23,6 +23,12 @@ export class Pointer {
 		s.addEventListener('pointercancel', () => this.cancel());
 		s.addEventListener('pointerleave', () => this.#leave());
 		s.addEventListener('contextmenu', (e) => this.tool === 'off' || e.preventDefault());
+		// The wheel belongs to the page, except where it has something to choose.
+		s.addEventListener('wheel', (e) => {
+			if (this.tool === 'off' || this.levels.chain.length < 2 || e.ctrlKey) return;
+			e.preventDefault();
+			this.levels.step(e.deltaY < 0 ? 1 : -1);
+		}, {passive: false});
 		s.addEventListener('keydown', (e) => this.#key(e));
 		s.addEventListener('blur', () => {
 			this.#cross = null;
@@ -72,10 +78,12 @@ export class Pointer {
 		if (this.#down || this.#corner) this.#draw();
 		const p = this.tool === 'off' ? null : this.tile.overlay.toPicture(...this.#at);
 		this.tile.setHover(p ? (this.tile.overlay.trackAt(...p)?.id ?? 0) : 0);
+		this.levels.move(p);
 	}
 
 	#leave() {
 		this.tile.setHover(0);
+		this.levels.move(null);
 		if (!this.#down) this.#at = null;
 	}
 
@@ -129,12 +137,18 @@ export class Pointer {
 			const [x, y] = this.#cross ?? [o.pictureW / 2, o.pictureH / 2];
 			this.#cross = [Math.min(Math.max(x + step[0] * by, 0), o.pictureW - 1), Math.min(Math.max(y + step[1] * by, 0), o.pictureH - 1)];
 			this.tile.setHover(o.trackAt(...this.#cross)?.id ?? 0);
+			this.levels.move(this.#cross);
 			this.#draw();
 		} else if (e.key === 'Enter' && this.#cross) {
 			e.preventDefault();
 			this.#click(this.#cross, e.shiftKey, this.tile.frame);
 			this.#draw();
 		}
+	}
+
+	/** Draws again, since what is under the pointer has changed. */
+	redraw() {
+		this.#draw();
 	}
 
 	#draw() {
@@ -146,6 +160,14 @@ export class Pointer {
 		g.setTransform(r, 0, 0, r, 0, 0);
 		const from = this.#dragging() ? [this.#down.x, this.#down.y] : this.#corner && o.toStage(...this.#corner);
 		const to = this.#cross ? o.toStage(...this.#cross) : this.#at;
+		const piece = !from && this.tool !== 'off' && this.levels.box;
+		if (piece) {
+			const [x, y] = o.toStage(piece[0], piece[1]);
+			const [x2, y2] = o.toStage(piece[2], piece[3]);
+			g.setLineDash([6, 4]);
+			this.#stroke(() => g.rect(x, y, x2 - x, y2 - y));
+			g.setLineDash([]);
+		}
 		if (from && to) this.#stroke(() => g.rect(from[0], from[1], to[0] - from[0], to[1] - from[1]));
 		if (this.#cross) {
 			const [x, y] = o.toStage(...this.#cross);

@@ -13,6 +13,7 @@ class Prompts extends HTMLElement {
 	connectedCallback() {
 		if (!this.list) this.#build();
 		refreshPrompts(this.camera);
+		this.timer = setInterval(() => document.hidden || this.#thumbs(), 1000);
 		this.#ends = [
 			effect(() => this.#show(prompts.value.get(this.camera))),
 			effect(() => {
@@ -27,6 +28,7 @@ class Prompts extends HTMLElement {
 	}
 
 	disconnectedCallback() {
+		clearInterval(this.timer);
 		for (const end of this.#ends) end();
 	}
 
@@ -60,7 +62,7 @@ class Prompts extends HTMLElement {
 		this.empty.hidden = list === undefined || list?.length > 0;
 		reconcile(this.list, list ?? [], (p) => p.id, (p) => {
 			const name = promptName(p);
-			const row = h('li', {class: 'row'}, h('span', {class: 'swatch', 'aria-hidden': 'true'}),
+			const row = h('li', {class: 'row thumbed'}, h('canvas', {class: 'swatch', width: '96', height: '72', 'aria-hidden': 'true'}),
 				h('span', {class: 'name'}, name), h('span', {class: 'state'}),
 				h('button', {type: 'button', class: 'quiet', 'aria-label': t('prompts.delete', {name}), onclick: () => this.#forget(p)}, '×'));
 			return row;
@@ -72,6 +74,24 @@ class Prompts extends HTMLElement {
 			text(state, p.state === 'tracking' ? t('prompt.tracking', {n: Math.max(1, n), id: p.track_id}) : t('prompt.searching'));
 			swatch.style.background = p.state === 'tracking' && p.track_id ? colour(p.track_id) : '';
 		});
+	}
+
+	/** Cuts each prompt's object out of the picture that is shown; a lost one keeps its last. */
+	#thumbs() {
+		const {video, img, player, latest} = this.tile;
+		const [source, w] = player.mode === 'webrtc' ? [video, video.videoWidth] : [img, img.naturalWidth];
+		if (!w || !latest) return;
+		const scale = w / latest.w;
+		for (const p of prompts.value.get(this.camera) ?? []) {
+			const box = latest.tracks.find((k) => k.id === p.track_id && k.ob === 1)?.b;
+			const c = box && [...this.list.children].find((li) => li.dataset.key === p.id)?.firstChild;
+			if (!c) continue;
+			const bw = Math.max(box[2] - box[0], ((box[3] - box[1]) * 4) / 3) * 1.1;
+			const bh = (bw * 3) / 4;
+			const g = c.getContext('2d');
+			g.clearRect(0, 0, c.width, c.height);
+			g.drawImage(source, ((box[0] + box[2] - bw) / 2) * scale, ((box[1] + box[3] - bh) / 2) * scale, bw * scale, bh * scale, 0, 0, c.width, c.height);
+		}
 	}
 
 	#forget(p) {

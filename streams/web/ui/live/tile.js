@@ -55,24 +55,24 @@ class Tile extends HTMLElement {
 		this.video.muted = true; // the attribute alone is the default, not the state
 		this.img = h('img', {alt: '', hidden: true});
 		this.canvas = h('canvas', {class: 'overlay', 'aria-hidden': 'true'});
+		this.shapes = h('canvas', {'aria-hidden': 'true'});
 		this.pointer = h('canvas', {class: 'pointer', 'aria-hidden': 'true'});
 		this.band = h('p', {class: 'band', hidden: true});
 		this.mode = h('b');
 		this.figures = h('span');
 		this.chip = h('p', {class: 'chip'}, this.mode, ' ', this.figures);
 		this.stage = h('div', {class: 'stage', role: 'application', tabindex: '0', 'aria-label': t('tile.label', {name: this.camera})},
-			this.video, this.img, this.canvas, this.pointer, this.band, this.chip);
+			this.video, this.img, this.shapes, this.canvas, this.pointer, this.band, this.chip);
 		this.notice = h('p', {class: 'notice', role: 'status', hidden: true});
 		this.append(this.stage, this.notice);
 		this.overlay = new Overlay(this.canvas);
 	}
 
 	#resize() {
-		const r = this.stage.getBoundingClientRect();
 		this.overlay.resize(this.stage.clientWidth, this.stage.clientHeight);
 		this.pointer.width = this.canvas.width;
 		this.pointer.height = this.canvas.height;
-		this.dispatchEvent(new CustomEvent('resized', {detail: r}));
+		this.dispatchEvent(new Event('resized'));
 	}
 
 	#show(meta, info) {
@@ -105,6 +105,7 @@ class Tile extends HTMLElement {
 		this.#w = w;
 		this.#h = h;
 		this.stage.style.aspectRatio = `${w} / ${h}`;
+		this.dispatchEvent(new Event('layers'));
 	}
 
 	/** Frames shown a second, over the last two. */
@@ -180,6 +181,7 @@ class Tile extends HTMLElement {
 
 	setLayers(layers) {
 		Object.assign(this.overlay.layers, layers);
+		this.dispatchEvent(new Event('layers'));
 		this.redraw();
 	}
 
@@ -204,7 +206,7 @@ class Tile extends HTMLElement {
 			mode: this.player.mode, state: this.#state, shown: this.fps(), frames: this.#frames,
 			received: this.player.received, missed: this.#missed, drawnRtp: o.shown?.rtp ?? null,
 			mismatches: o.shown && this.frame && !this.#rough && (o.shown.rtp >>> 0) !== this.frame.rtp ? 1 : 0,
-			drawMs: o.drawMs, age: this.#age, frame: this.frame, view: {...o.view},
+			drawMs: o.drawMs, age: this.#age,
 			tracks: (o.shown?.tracks ?? []).map(({id, b, l, p, st, ob}) => ({id, box: b, label: l, prompt: p, state: st, observed: ob})),
 		};
 	}

@@ -62,8 +62,8 @@ class Review extends HTMLElement {
 		this.more = h('button', {type: 'button', hidden: true, onclick: () => this.#load()}, t('review.more'));
 		this.empty = h('p', {class: 'muted', role: 'status'}, t('app.loading'));
 		this.one = h('section', {class: 'event', 'aria-live': 'polite', hidden: true});
-		this.append(h('div', {class: 'head'}, h('h1', null, t('review.title')), h('span', {class: 'muted'}, zone())),
-			h('details', {open: innerWidth > 640}, h('summary', null, t('review.filter')), h('form', {class: 'filters', onsubmit: (e) => e.preventDefault()}, names.map((n) => h('div', null, h('label', {for: `f-${n}`}, t('filter.' + n)), this.fields[n])),
+		this.append(h('div', {class: 'head'}, h('h1', null, t('nav.review')), h('span', {class: 'muted'}, zone())),
+			h('details', {open: innerWidth > 640}, h('summary', null, t('review.filter')), h('form', {class: 'filters', onsubmit: (e) => e.preventDefault()}, names.map((n) => h('div', null, h('label', {for: `f-${n}`}, t('fact.' + n)), this.fields[n])),
 				h('button', {type: 'button', onclick: () => this.#clear()}, t('review.clear')))),
 			this.timeline,
 			h('div', {class: 'review'}, h('div', null, this.fresh, this.list, this.empty, this.more), this.one));
@@ -141,7 +141,7 @@ class Review extends HTMLElement {
 			const b = li.firstChild;
 			attr(b, 'aria-current', e.id === this.#selected ? 'true' : null);
 			attr(li, 'data-reviewed', e.reviewed ? '' : null);
-			text(b.lastChild, [e.flagged ? `★ ${t('review.flag.short')}` : '', e.reviewed ? `✓ ${t('review.done')}` : ''].filter(Boolean).join(' '));
+			text(b.lastChild, [e.flagged ? `★ ${t('review.flag.short')}` : '', e.reviewed ? `✓ ${t('review.reviewed')}` : ''].filter(Boolean).join(' '));
 		});
 	}
 
@@ -179,7 +179,7 @@ class Review extends HTMLElement {
 		const seen = (Date.parse(k.last_seen) - Date.parse(k.first_seen)) / 1000;
 		const facts = [
 			[t('fact.camera'), h('a', {href: `/cam/${encodeURIComponent(e.camera)}`}, e.camera)], [t('fact.time'), dayTime(new Date(e.time))],
-			[t('fact.track'), `#${k.id}`], [t('fact.score'), k.score?.toFixed(2)], [t('fact.similarity'), k.similarity?.toFixed(2)],
+			[t('fact.track'), `#${k.id}`], [t('fact.score'), k.score?.toFixed(2)],
 			[t('fact.prompt'), k.prompt_id], [t('fact.seen'), seen > 0 ? span(seen) : ''], [t('fact.reason'), e.reason], [t('fact.zone'), e.zone], [t('fact.line'), e.line],
 			...Object.entries(e.data ?? {}).map(([name, v]) => [name.replaceAll('_', ' '), typeof v === 'object' ? JSON.stringify(v) : String(v)]),
 		].filter(([, v]) => v !== undefined && v !== '');
@@ -192,8 +192,7 @@ class Review extends HTMLElement {
 			h('div', {class: 'bar'},
 				h('button', {type: 'button', 'aria-pressed': String(e.reviewed), onclick: () => this.#say(e.id, {reviewed: !this.#of(e.id).reviewed})}, t('review.reviewed')),
 				h('button', {type: 'button', 'aria-pressed': String(e.flagged), onclick: () => this.#say(e.id, {flagged: !this.#of(e.id).flagged})}, t('review.flag')),
-				e.snapshot && h('a', {class: 'button', href: picture(e.id, true), target: '_blank'}, t('review.open')),
-				e.clip && h('a', {class: 'button', href: `${eventURL(e.id)}/clip.mp4`, download: `outrider_${e.camera}_${e.time.slice(0, 19).replaceAll(':', '-')}.mp4`}, t('review.download'))),
+				e.clip && h('a', {class: 'button', href: `${eventURL(e.id)}/clip.mp4`, download: `${e.camera}_${e.time.slice(0, 19)}.mp4`}, t('review.download'))),
 			h('label', {for: 'note'}, t('review.note')), this.note,
 			h('h3', null, t('review.why')), h('dl', {class: 'facts'}, facts.flatMap(([name, v]) => [h('dt', null, name), h('dd', null, v)]))).childNodes);
 		this.shown = e;

@@ -41,18 +41,13 @@ class Timeline extends HTMLElement {
 		}
 		this.observer = new ResizeObserver(() => this.#draw());
 		this.observer.observe(this);
-		this.theme = matchMedia('(prefers-color-scheme: light)');
-		this.theme.addEventListener('change', this.#again);
 		this.#load();
 	}
 
 	disconnectedCallback() {
 		this.observer.disconnect();
-		this.theme.removeEventListener('change', this.#again);
 		clearTimeout(this.#pending);
 	}
-
-	#again = () => this.#draw();
 
 	/** Counts again: another filter, or new events. query is that of the API without times. */
 	refresh(query = this.query) {
@@ -113,7 +108,7 @@ class Timeline extends HTMLElement {
 		this.to = Date.now();
 		this.from = this.to - span;
 		this.#changed();
-		this.#seek(0, this.to, true);
+		this.#seek(this.to, true);
 	}
 
 	#share(e) {
@@ -147,10 +142,10 @@ class Timeline extends HTMLElement {
 		const d = this.#drag;
 		this.#drag = null;
 		if (!d || d.moved) return;
-		this.#seek(0, this.from + (this.to - this.from) * this.#share(e));
+		this.#seek(this.from + (this.to - this.from) * this.#share(e));
 	}
 
-	#seek(_, at, live = false) {
+	#seek(at, live = false) {
 		this.playhead = live ? NaN : at;
 		this.#draw();
 		this.dispatchEvent(new CustomEvent('seek', {detail: live ? null : at + this.#step * 1000}));
@@ -161,7 +156,7 @@ class Timeline extends HTMLElement {
 		if (d) this.#pan(d);
 		else if (e.key === '+') this.#zoom(0.5, 0.5);
 		else if (e.key === '-') this.#zoom(2, 0.5);
-		else if (e.key === 'Enter') this.#seek(0, (this.from + this.to) / 2);
+		else if (e.key === 'Enter') this.#seek((this.from + this.to) / 2);
 		else return;
 		e.preventDefault();
 	}

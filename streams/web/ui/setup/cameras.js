@@ -146,7 +146,7 @@ class SetupCameras extends HTMLElement {
 			this.steps.replaceChildren(...a.steps.map((s) => h('li', {'data-ok': String(s.ok)}, h('b', null, `${s.ok ? '✓' : '✗'} ${t('step.' + s.name)}`),
 				h('span', {class: 'muted'}, ` ${t('tile.ms', {n: Math.round(s.ms)})}`), s.error && h('p', null, s.error))));
 			if (!a.ok) return;
-			this.steps.append(h('li', null, t('setup.works', {w: a.width, h: a.height, fps: a.fps ?? 0})));
+			this.steps.append(h('li', null, `${a.width} × ${a.height}, ${t('tile.fps', {n: a.fps ?? 0})}`));
 			if (a.image) this.#picture(a.image);
 		} catch (e) {
 			this.steps.replaceChildren();

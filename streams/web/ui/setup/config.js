@@ -37,12 +37,11 @@ class Config extends HTMLElement {
 			'aria-describedby': 'config-state', oninput: () => this.#typed(), onscroll: () => (this.numbers.scrollTop = this.text.scrollTop), onkeydown: (e) => this.#key(e)});
 		this.state.id = 'config-state';
 		this.apply = h('button', {type: 'button', class: 'primary', disabled: true, onclick: () => this.#apply()}, t('config.apply'));
-		this.revert = h('button', {type: 'button', onclick: () => this.#set(this.#saved)}, t('config.revert'));
 		this.goto = h('button', {type: 'button', hidden: true, onclick: () => this.#goto()}, '');
 		this.changes = h('ul', {class: 'rows'});
 		this.diff = h('div', {class: 'diff', role: 'region', 'aria-label': t('config.diff'), tabindex: '0'});
 		this.append(h('label', {for: 'config-text'}, t('config.text')), h('div', {class: 'editor'}, this.numbers, this.text),
-			h('div', {class: 'bar'}, this.apply, this.revert,
+			h('div', {class: 'bar'}, this.apply,
 				h('button', {type: 'button', onclick: () => this.#reload()}, t('config.reload')), this.goto),
 			this.state, this.changes, this.diff);
 	}

@@ -16,7 +16,7 @@ class Setup extends HTMLElement {
 		if (!this.body) {
 			this.links = h('ul', {class: 'links'}, parts.map((p) => h('li', null, h('a', {href: `/setup/${p}`}, t('setup.' + p)))));
 			this.body = h('div');
-			this.append(h('h1', null, t('setup.title')), h('nav', {'aria-label': t('setup.title')}, this.links), this.body);
+			this.append(h('h1', null, t('nav.setup')), h('nav', {'aria-label': t('nav.setup')}, this.links), this.body);
 		}
 		this.#end = effect(() => route.value.view === 'setup' && this.#show(route.value));
 	}

@@ -5,14 +5,12 @@ import {call} from '../api.js';
 import {attr, h, reconcile, text} from '../dom.js';
 import {bytes, dayTime, span} from '../time.js';
 import {t} from '../i18n/text.js';
-import {Spark} from './spark.js';
 
 const every = 2000;
-const columns = ['camera', 'state', 'fps', 'line', 'capture', 'queue', 'segment', 'track', 'latency', 'dropped', 'reconnects', 'tracks'];
+const columns = ['camera', 'state', 'fps', 'capture', 'queue', 'segment', 'track', 'latency', 'dropped', 'reconnects', 'tracks'];
 
 class System extends HTMLElement {
 	#timer = 0;
-	#sparks = new Map();
 
 	connectedCallback() {
 		if (!this.table) this.#build();
@@ -31,13 +29,13 @@ class System extends HTMLElement {
 		this.facts = h('dl', {class: 'facts wide'});
 		this.rows = h('tbody');
 		this.table = h('table', null, h('caption', {class: 'unseen'}, t('system.cameras')),
-			h('thead', null, h('tr', null, columns.map((c) => h('th', {scope: 'col'}, t('system.' + c))))), this.rows);
+			h('thead', null, h('tr', null, columns.map((c) => h('th', {scope: 'col'}, c === 'camera' ? t('fact.camera') : t('system.' + c))))), this.rows);
 		this.models = h('ul', {class: 'rows'});
-		this.append(h('h1', null, t('system.title')), this.state, this.problems,
+		this.append(h('h1', null, t('nav.system')), this.state, this.problems,
 			h('section', null, h('h2', null, t('system.cameras')), h('div', {class: 'scroll', tabindex: '0', role: 'region', 'aria-label': t('system.cameras')}, this.table)),
 			h('section', null, h('h2', null, t('system.service')), this.facts),
-			h('section', null, h('h2', null, t('system.models')), this.models),
-			h('p', null, h('a', {href: '/metrics', target: '_blank'}, t('system.metrics'))));
+			h('section', null, h('h2', null, t('system.models')), this.models));
+
 	}
 
 	async #poll() {
@@ -57,16 +55,11 @@ class System extends HTMLElement {
 			['ONNX Runtime', s.build.ort], ['OpenCV', s.build.opencv], ['Go', s.go],
 			[t('system.uptime'), `${span(s.uptime_s)} (${dayTime(new Date(s.started))})`],
 			[t('system.memory'), `${s.rss_bytes ? bytes(s.rss_bytes) : '?'} · Go ${bytes(s.heap_bytes)}`],
-			[t('system.cpus'), `${s.cpus}`], [t('system.goroutines'), `${s.goroutines}`],
 			s.storage && [t('system.storage'), t('system.of', {a: bytes(s.storage.bytes), b: bytes(s.storage.limit_bytes)})],
 		].filter((f) => f && f[1]);
 		this.facts.replaceChildren(...facts.flatMap(([k, v]) => [h('dt', null, k), h('dd', null, v)]));
-		reconcile(this.rows, s.cameras, (c) => c.name, (c) => {
-			const line = h('canvas', {width: '120', height: '24', role: 'img', 'aria-label': t('system.line')});
-			this.#sparks.set(c.name, new Spark(line));
-			return h('tr', null, h('th', {scope: 'row'}, h('a', {href: `/cam/${encodeURIComponent(c.name)}`}, c.name)),
-				columns.slice(1).map((n) => h('td', null, n === 'line' ? line : '')));
-		}, (tr, c) => {
+		reconcile(this.rows, s.cameras, (c) => c.name, (c) => h('tr', null, h('th', {scope: 'row'}, h('a', {href: `/cam/${encodeURIComponent(c.name)}`}, c.name)),
+				columns.slice(1).map(() => h('td'))), (tr, c) => {
 			const ms = (v) => t('tile.ms', {n: Math.round(v)});
 			const values = {
 				state: t('state.' + (c.state || 'connecting')) + (c.error ? `: ${c.error}` : ''), fps: c.fps.toFixed(1), capture: c.capture_fps.toFixed(1),
@@ -75,7 +68,6 @@ class System extends HTMLElement {
 			};
 			for (const [i, n] of columns.entries()) if (values[n] !== undefined) text(tr.children[i], values[n]);
 			attr(tr, 'data-state', c.state);
-			this.#sparks.get(c.name)?.push(c.fps);
 		});
 	}
 
@@ -83,7 +75,7 @@ class System extends HTMLElement {
 		try {
 			const {models} = await call('GET', '/api/v1/models');
 			this.models.replaceChildren(...models.map((m) => h('li', {class: 'model'}, h('b', null, m.name),
-				h('span', {class: 'pill'}, m.active ? t('model.active') : m.installed ? t('model.installed') : t('model.missing')),
+				h('span', {class: 'pill'}, m.active ? t('model.active') : m.installed ? t('model.installed') : '–'),
 				h('span', {class: 'muted'}, `${m.description} · ${bytes(m.size)} · ${m.licence}`))));
 		} catch {
 			// The rest of the page says what is wrong.
