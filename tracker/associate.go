@@ -18,6 +18,7 @@ func (c *Core) associate(dt float64) {
 	c.recover(confirmed, high)
 	c.stage(func(s *slot) bool { return !confirmed(s) }, high, c.p.Match)
 	c.settleParts()
+	c.parts = c.parts[:0]
 }
 
 // nested is how much cheaper a pair is when the parents of both belong together.
@@ -35,6 +36,9 @@ func (c *Core) stage(tracks func(*slot) bool, dets func(*det) bool, limit float6
 			continue
 		}
 		if s := &c.slots[c.live[e.row]]; s.pinned && c.now-s.last > pinnedSure && e.cost >= pinnedCost {
+			continue
+		}
+		if s := &c.slots[c.live[e.row]]; s.aloof && !c.fits(c.live[e.row], e.col) {
 			continue
 		}
 		e.cost = math.Max(e.cost, 0)
@@ -131,7 +135,7 @@ func (c *Core) recover(tracks func(*slot) bool, dets func(*det) bool) {
 		b := s.newest()
 		add := func(j int32) {
 			d := &c.dets[j]
-			if c.matched[j] >= 0 || d.stuff || !dets(d) {
+			if c.matched[j] >= 0 || d.stuff || !dets(d) || s.aloof && !c.fits(i, j) {
 				return
 			}
 			if s.hasMask && d.mask != nil {

@@ -25,10 +25,9 @@ const (
 // would shrink onto one of its parts. The parts stay free for tracks of their own; what then
 // nobody took, settleParts takes out.
 func (c *Core) bridge() {
-	c.parts = c.parts[:0]
 	for row, i := range c.live {
 		s := &c.slots[i]
-		if s.state != pipeline.Confirmed || s.stuff || !s.hasMask || s.cells < leastWhole {
+		if s.shown || s.aloof || s.state != pipeline.Confirmed || s.stuff || !s.hasMask || s.cells < leastWhole {
 			continue
 		}
 		c.bridgeOne(int32(row), i)

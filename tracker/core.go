@@ -78,6 +78,8 @@ type Core struct {
 	changes []change
 	scratch mask.Mask
 	parts   []part
+	claims  []claim
+	fits    func(slot, det int32) bool // whether an aloof track may take a detection
 	order   []int32
 }
 
@@ -96,6 +98,8 @@ type slot struct {
 	state   pipeline.TrackState
 	fresh   bool // observed in the step before this one
 	shown   bool // observed in this step
+	claimed bool // before the association
+	aloof   bool // followed by its own pixels: takes by place only what fits
 	hasMask bool
 	stuff   bool
 	pinned  bool
@@ -158,6 +162,7 @@ func (c *Core) Step(t float64, detections []Detection, warp *Warp) bool {
 		c.warp(warp)
 	}
 	c.predict(dt)
+	c.adopt()
 	c.associate(dt)
 	c.finish()
 	return true
@@ -284,7 +289,7 @@ func (c *Core) predict(dt float64) {
 	for _, i := range c.live {
 		s := &c.slots[i]
 		s.fresh = s.shown
-		s.det, s.shown = -1, false
+		s.det, s.shown, s.claimed = -1, false, false
 		m := &s.motion
 		if !s.fresh || s.state == pipeline.Tentative || frozen {
 			m.v[2], m.v[3] = 0, 0

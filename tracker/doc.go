@@ -15,9 +15,15 @@
 // parts and wholes apart by their areas, bridges a whole by its parts, and keeps road and
 // sky in a pool of their own.
 //
+// Objects that a user pointed at are held: Tracker keeps a soft shape of each, moves it with
+// the object's own pixels (package flow), lets the segments of each frame correct it, and
+// claims what is its own before the others are associated. What lies under the shape must
+// keep the object's colours; a segment elsewhere is taken only when it alone fits.
+//
 // The methods are those of SORT, ByteTrack (arXiv 2110.06864), OC-SORT (2203.14360),
 // Hybrid-SORT (2308.00783) and TrackTrack (CVPR 2025), with measurement noise learnt from
-// the stream. There is no appearance model here: package prompt uses one where it needs it.
+// the stream. There is no appearance model here but the colours of held objects:
+// package prompt uses one where it needs it.
 //
 // The package does not detect, segment or read video, and it knows no classes.
 package tracker

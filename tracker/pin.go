@@ -1,6 +1,9 @@
 package tracker
 
-import "outrider/pipeline"
+import (
+	"outrider/pipeline"
+	"outrider/pipeline/mask"
+)
 
 // The methods here are for the stages after the tracker, in the same goroutine; package
 // prompt declares the interface.
@@ -25,6 +28,9 @@ func (t *Tracker) Pin(r *pipeline.Result, id uint64, prompt string, hold bool) b
 		return false
 	}
 	t.core.slots[i].pinned = hold
+	if hold && t.held(i) == nil {
+		t.grasp(r, i)
+	}
 	o := t.core.object(i)
 	n := t.note(&o, r.Frame.Captured)
 	n.prompt, n.removed = prompt, false
@@ -116,6 +122,52 @@ func (t *Tracker) Start(r *pipeline.Result, segment int) uint64 {
 	}
 	t.emitChanges(r)
 	o := c.object(i)
+	t.add(r, &o)
+	return o.ID
+}
+
+// Outline gives the object of a pinned track the shape that its user drew, on the frame of r;
+// for id 0 it starts a confirmed track there, which no segment needs to show yet. It returns
+// the track, 0 when r is not the frame of the last step or the shape is too small to follow.
+func (t *Tracker) Outline(r *pipeline.Result, id uint64, m *mask.Mask) uint64 {
+	c := &t.core
+	if r.Grid.W <= 0 || r.Grid.H <= 0 || !t.wall.Equal(r.Frame.Captured) {
+		return 0
+	}
+	shape := m.Resample(r.Grid)
+	if shape.Area() < holdLeast {
+		return 0
+	}
+	x1, y1, x2, y2 := m.FrameBounds()
+	d := det{box: pipeline.Box{X1: x1, Y1: y1, X2: x2, Y2: y2}, score: 1, mask: shape, cells: shape.Area(), parent: -1, ok: true}
+	c.changes = c.changes[:0]
+	i := t.find(id)
+	if i < 0 {
+		c.dets, c.matched = append(c.dets, d), append(c.matched, -1)
+		i = c.birth(int32(len(c.dets) - 1))
+		c.dets, c.matched = c.dets[:len(c.dets)-1], c.matched[:len(c.matched)-1]
+		c.slots[i].det = -1
+		if c.slots[i].id == 0 {
+			c.confirm(i)
+		}
+	} else {
+		at := d.box.Center()
+		s := &c.slots[i]
+		c.masks[i].CopyFrom(shape, nil)
+		s.hasMask, s.cells, s.markX, s.markY = true, d.cells, at.X, at.Y
+	}
+	s := &c.slots[i]
+	s.pinned = true
+	t.sight.take(i, s.id, shape, t.clock)
+	t.sight.holds[i].looks.see(r.Frame, shape)
+	t.emitChanges(r)
+	o := c.object(i)
+	for k := range r.Tracks {
+		if r.Tracks[k].ID == o.ID {
+			r.Tracks[k].Mask = t.maskOf(r, &o)
+			return o.ID
+		}
+	}
 	t.add(r, &o)
 	return o.ID
 }

@@ -27,7 +27,14 @@ type Tracker struct {
 	UpdateEvery time.Duration
 	UpdateGap   time.Duration
 
+	// FixedCamera says that the camera never moves: its motion is not looked for in the
+	// pictures, and not taken out of that of the objects.
+	FixedCamera bool
+
 	core    Core
+	sight   sight
+	frame   *pipeline.Frame // of the present step
+	moves   *Warp           // the camera, since the last frame
 	ready   bool
 	epoch   uint32
 	w, h    int
@@ -93,11 +100,16 @@ func (t *Tracker) Process(_ context.Context, r *pipeline.Result) error {
 	f := r.Frame
 	t.prepare(f)
 	t.emitParting(r)
-	t.tick(f)
+	t.moves = nil
+	if dt := t.tick(f); dt > 0 {
+		t.moves = t.watch(f, dt)
+	}
 	t.detections(r)
-	if !t.core.Step(t.clock, t.dets, nil) {
+	t.propagate(r)
+	if !t.core.Step(t.clock, t.dets, t.moves) {
 		return nil
 	}
+	t.retake(r)
 	t.objects = t.core.Append(t.objects[:0])
 	t.emitChanges(r)
 	for i := range t.objects {
@@ -116,12 +128,14 @@ func (t *Tracker) Reset(epoch uint32) {
 // part resets the core and keeps what it says of the end for the next result.
 func (t *Tracker) part() {
 	t.core.Reset()
+	t.sight.reset()
 	t.parting = append(t.parting, t.core.changes...)
 }
 
 // tick advances stream time. Media time is exact where the source has it; where it stands
 // still or jumps, as at the end of a loop, capture time counts.
-func (t *Tracker) tick(f *pipeline.Frame) {
+func (t *Tracker) tick(f *pipeline.Frame) float64 {
+	before := t.clock
 	if t.started {
 		d := (f.MediaTime - t.media).Seconds()
 		if !(d > 0 && d < 5) {
@@ -135,6 +149,7 @@ func (t *Tracker) tick(f *pipeline.Frame) {
 		t.clock += 1
 	}
 	t.started, t.wall, t.media = true, f.Captured, f.MediaTime
+	return t.clock - before
 }
 
 // Background is what covers so much of the frame, or touches so many of its sides.
@@ -220,12 +235,16 @@ func (t *Tracker) add(r *pipeline.Result, o *Object) {
 // copy of the last mask, moved.
 func (t *Tracker) maskOf(r *pipeline.Result, o *Object) *mask.Mask {
 	switch {
-	case o.Observed && o.Detection >= 0 && o.Detection < len(r.Segments):
+	case o.Observed && o.Detection >= 0 && o.Detection < len(r.Segments) && t.held(o.slot) == nil:
 		return r.Segments[o.Detection].Mask
 	case !t.core.slots[o.slot].hasMask:
 		return nil
 	}
 	m := r.NewMask()
-	m.CopyFrom(&t.core.moved[o.slot], nil)
+	if from := &t.core.masks[o.slot]; o.Observed && t.held(o.slot) != nil {
+		m.CopyFrom(from, nil)
+	} else {
+		m.CopyFrom(&t.core.moved[o.slot], nil)
+	}
 	return m
 }

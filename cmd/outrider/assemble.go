@@ -233,6 +233,7 @@ func (s *service) addCamera(name string, c config.Camera, had []pipeline.PromptS
 		return &usageError{fmt.Errorf("camera %q: %w", name, err)}
 	}
 	chain := newChain(&s.models)
+	chain.tracker.FixedCamera = s.Config.Tracker.GMC == "off"
 	cam := pipeline.Camera{
 		Name: name, Display: src.Display(), Source: src, Stages: chain.stages(), Prompts: chain.prompts, Places: chain.counter,
 		Live: src.Live(), Rate: c.Rate,

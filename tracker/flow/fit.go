@@ -2,7 +2,6 @@ package flow
 
 import (
 	"math"
-	"math/rand/v2"
 
 	"outrider/pipeline"
 )
@@ -36,13 +35,17 @@ const rounds = 40
 // and how many these are; NaN points in to do not count. It draws the same pairs each time.
 // Fewer than two points give Identity and 0.
 func Fit(from, to []pipeline.Point, tolerance float64) (Similarity, int) {
-	rnd := rand.New(rand.NewPCG(1, uint64(len(from))))
 	best, most := Identity, 0
+	lot := uint32(1)
+	draw := func() int { // Numerical Recipes' generator; its high bits are good enough for lots
+		lot = lot*1664525 + 1013904223
+		return int(uint64(lot) * uint64(len(from)) >> 32)
+	}
 	if len(from) < 2 {
 		return best, 0
 	}
 	for range rounds {
-		i, j := rnd.IntN(len(from)), rnd.IntN(len(from))
+		i, j := draw(), draw()
 		if i == j || math.IsNaN(to[i].X) || math.IsNaN(to[j].X) {
 			continue
 		}

@@ -41,8 +41,15 @@ func (s *Set) resolve(r *pipeline.Result, e *entry) {
 	m := s.history.at(k)
 	a := e.target.find(m.segs)
 	e.status.Alternatives = a.alternatives
+	drawn := e.target.mask != nil && k == s.history.n-1
 	if a.index < 0 {
 		e.status.Why = a.why + late
+		if drawn {
+			if id := s.Tracks.Outline(r, 0, e.target.mask); id != 0 {
+				e.status.Why = "the mask itself: " + a.why + late
+				s.take(r, e, id)
+			}
+		}
 		return
 	}
 	seg := m.segs[a.index]
@@ -58,6 +65,9 @@ func (s *Set) resolve(r *pipeline.Result, e *entry) {
 	e.status.Score = seg.score
 	e.status.Why = a.why + late
 	s.take(r, e, id)
+	if drawn {
+		s.Tracks.Outline(r, id, e.target.mask)
+	}
 }
 
 // take ties a track to a prompt.

@@ -11,6 +11,7 @@ import (
 	"github.com/google/uuid"
 
 	"outrider/pipeline"
+	"outrider/pipeline/mask"
 )
 
 // Tracks is what prompts ask of the tracker, always from the camera's goroutine and with the
@@ -23,6 +24,8 @@ type Tracks interface {
 	Unpin(r *pipeline.Result, id uint64)
 	// Start returns the track of a segment of r, making one when needed, 0 when it cannot.
 	Start(r *pipeline.Result, segment int) uint64
+	// Outline gives a track the shape that the user drew, or starts one there for id 0.
+	Outline(r *pipeline.Result, id uint64, m *mask.Mask) uint64
 	// Name labels a live track.
 	Name(r *pipeline.Result, id uint64, label string, similarity float64)
 }

@@ -181,7 +181,8 @@ func TestGeometricPrompts(t *testing.T) {
 		{"box of nothing", pipeline.Prompt{Box: &pipeline.Box{X1: 5, Y1: 5, X2: 30, Y2: 30}}, object{}, "nothing there: no segment overlaps the box"},
 		{"box too loose", pipeline.Prompt{Box: &pipeline.Box{X1: 150, Y1: 0, X2: 320, Y2: 240}}, object{}, "nothing there: the best of the segments overlaps the box by 9 %, less than 30 %"},
 		{"mask", pipeline.Prompt{Mask: full(204, 142, 70, 44)}, car, ""},
-		{"mask of nothing", pipeline.Prompt{Mask: full(4, 4, 30, 30)}, object{}, "nothing there: no segment overlaps the mask"},
+		{"mask of what is no segment", pipeline.Prompt{Mask: full(4, 4, 32, 28)}, object{4, 4, 32, 28}, "the mask itself: nothing there: no segment overlaps the mask"},
+		{"mask of nothing to speak of", pipeline.Prompt{Mask: full(4, 4, 3, 3)}, object{}, "nothing there: no segment overlaps the mask"},
 	}
 	for _, c := range tests {
 		t.Run(c.name, func(t *testing.T) {

@@ -22,6 +22,7 @@ type Config struct {
 	Catalogue Catalogue         `yaml:"catalogue"`
 	Batch     Batch             `yaml:"batch"`
 	Capture   Capture           `yaml:"capture"`
+	Tracker   Tracker           `yaml:"tracker"`
 	Cameras   map[string]Camera `yaml:"cameras"`
 }
 
@@ -145,6 +146,11 @@ type Capture struct {
 	OpenTimeout Duration `yaml:"open_timeout"`
 }
 
+// Tracker says how objects are followed.
+type Tracker struct {
+	GMC string `yaml:"gmc"` // auto: the camera's motion is taken out; off: it never moves
+}
+
 // Camera is one source and what to do with it.
 type Camera struct {
 	Source        Secret   `yaml:"source"` // rtsp://..., /dev/video0, a file, a folder, gst:<pipeline>, synth:road
@@ -200,6 +206,7 @@ func Default() Config {
 		Model:   Model{Name: "everything-nano", Input: 640, Confidence: 0.25, IoU: 0.7, MaxSegments: 100, Device: "auto", Precision: "fp32"},
 		Text:    Text{Name: "clip-mini", Labels: []string{"person", "car", "bicycle", "truck", "bus", "dog"}},
 		Batch:   Batch{Max: 8, Wait: Duration(5 * time.Millisecond)},
+		Tracker: Tracker{GMC: "auto"},
 		Capture: Capture{Isolation: "auto", OpenTimeout: Duration(10 * time.Second)},
 	}
 }

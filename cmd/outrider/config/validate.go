@@ -36,6 +36,7 @@ func (c *Config) Validate() error {
 		oneOf("webrtc.mode", c.WebRTC.Mode, "exact", "live"),
 		oneOf("model.fallback", c.Model.Fallback, "", "cpu"),
 		oneOf("model.precision", c.Model.Precision, "fp32", "fp16", "int8"),
+		oneOf("tracker.gmc", c.Tracker.GMC, "auto", "off"),
 		oneOf("capture.isolation", c.Capture.Isolation, "auto", "process", "none"),
 		hostPort("web.listen", c.Web.Listen),
 		hostPort("mqtt.listen", c.MQTT.Listen),
