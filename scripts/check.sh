@@ -22,3 +22,7 @@ go test -race -p 1 -timeout 15m -short $(cat scripts/race.txt)
 # A gocv that counts its matrices: none may be left.
 echo "== matrices"
 go test -tags matprofile -count=1 -run TestMatsAreClosed ./streams/capture ./models/fastsam
+# H.264 is compiled with its tag only.
+echo "== x264"
+go vet -tags x264 ./streams/x264 ./streams/webrtc ./cmd/outrider
+go test -tags x264 -count=1 -run 'H264|Rate|Bitrate|Plays|Refuses' ./streams/x264 ./streams/webrtc

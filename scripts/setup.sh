@@ -6,7 +6,7 @@ set -eu
 packages="libopencv-dev pkg-config g++ libvpx-dev opencv-doc"
 command -v pip3 >/dev/null 2>&1 || python3 -m pip --version >/dev/null 2>&1 || packages="$packages python3-pip"
 if [ "${1:-run}" = test ]; then
-	packages="$packages chromium mosquitto mosquitto-clients"
+	packages="$packages chromium mosquitto mosquitto-clients libx264-dev"
 	packages="$packages gstreamer1.0-rtsp gir1.2-gst-rtsp-server-1.0 python3-gi gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-bad gstreamer1.0-plugins-ugly"
 fi
 

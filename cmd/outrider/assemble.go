@@ -25,7 +25,6 @@ import (
 	"outrider/streams/mqtt"
 	"outrider/streams/record"
 	"outrider/streams/store"
-	"outrider/streams/vpx"
 	"outrider/streams/web"
 	"outrider/streams/webrtc"
 	"outrider/tracker"
@@ -147,7 +146,7 @@ func (s *service) startSinks() error {
 	}
 	s.rtc = &webrtc.Server{
 		Cameras: s.engine.Cameras, NewPainter: func() webrtc.Painter { return &overlay.Painter{} },
-		Codec: vpx.Codec(c.WebRTC.Codec), Mode: webrtc.Mode(c.WebRTC.Mode), ExactBudget: c.WebRTC.ExactBudget.D(),
+		Codec: webrtc.Codec(c.WebRTC.Codec), Mode: webrtc.Mode(c.WebRTC.Mode), ExactBudget: c.WebRTC.ExactBudget.D(),
 		Bitrate: c.WebRTC.Bitrate * 1000, UDPPort: c.WebRTC.UDPPort, TCPPort: c.WebRTC.TCPPort, MDNS: c.WebRTC.MDNS, Origins: c.WebRTC.Origins, ICEServers: c.WebRTC.ICEServers, PublicIPs: c.WebRTC.PublicIPs,
 		MaxViewers: c.WebRTC.MaxViewers, Log: s.Log,
 	}

@@ -3,15 +3,12 @@ package webrtc
 import (
 	"fmt"
 	"net"
-	"strings"
 	"time"
 
 	"github.com/pion/ice/v4"
 	"github.com/pion/interceptor"
 	"github.com/pion/interceptor/pkg/cc"
 	"github.com/pion/interceptor/pkg/gcc"
-	"github.com/pion/rtp"
-	"github.com/pion/rtp/codecs"
 	pion "github.com/pion/webrtc/v4"
 
 	"outrider/streams/vpx"
@@ -20,26 +17,6 @@ import (
 // mtu is the most bytes of a packet's payload: what is left of 1280, the least that every
 // IPv6 path carries, after IP, UDP, SRTP, the RTP header and its extensions.
 const mtu = 1188
-
-// codec returns the RTP side of a video codec: capability and fmtp.
-func codec(c vpx.Codec) pion.RTPCodecCapability {
-	feedback := []pion.RTCPFeedback{{Type: "nack"}, {Type: "nack", Parameter: "pli"}, {Type: "ccm", Parameter: "fir"}, {Type: pion.TypeRTCPFBTransportCC}}
-	if c == vpx.VP9 {
-		return pion.RTPCodecCapability{MimeType: pion.MimeTypeVP9, ClockRate: vpx.ClockRate, SDPFmtpLine: "profile-id=0", RTCPFeedback: feedback}
-	}
-	return pion.RTPCodecCapability{MimeType: pion.MimeTypeVP8, ClockRate: vpx.ClockRate, RTCPFeedback: feedback}
-}
-
-// codecName is the codec as rtpmap and people write it.
-func codecName(c vpx.Codec) string { return strings.ToUpper(string(c)) }
-
-// newPayloader returns what cuts pictures of codec c into packets.
-func newPayloader(c vpx.Codec) rtp.Payloader {
-	if c == vpx.VP9 {
-		return &codecs.VP9Payloader{}
-	}
-	return &codecs.VP8Payloader{EnablePictureID: true}
-}
 
 // settings makes what all viewers share: sockets, timeouts, addresses. It opens the sockets.
 func (s *Server) settings() error {
@@ -106,7 +83,7 @@ type peer struct {
 func (s *Server) newPeer() (*peer, error) {
 	p := &peer{}
 	m := &pion.MediaEngine{}
-	video := pion.RTPCodecParameters{RTPCodecCapability: codec(s.Codec), PayloadType: 96}
+	video := pion.RTPCodecParameters{RTPCodecCapability: s.Codec.capability(), PayloadType: 96}
 	again := pion.RTPCodecParameters{RTPCodecCapability: pion.RTPCodecCapability{MimeType: pion.MimeTypeRTX, ClockRate: vpx.ClockRate, SDPFmtpLine: "apt=96"}, PayloadType: 97}
 	for _, c := range []pion.RTPCodecParameters{video, again} {
 		if err := m.RegisterCodec(c, pion.RTPCodecTypeVideo); err != nil {

@@ -165,7 +165,11 @@ func newPeer(t testing.TB, o playerOptions) *pion.PeerConnection {
 		o.codec = pion.MimeTypeVP8
 	}
 	m := &pion.MediaEngine{}
-	if err := m.RegisterCodec(pion.RTPCodecParameters{RTPCodecCapability: pion.RTPCodecCapability{MimeType: o.codec, ClockRate: 90000,
+	fmtp := ""
+	if o.codec == pion.MimeTypeH264 {
+		fmtp = "level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42e01f"
+	}
+	if err := m.RegisterCodec(pion.RTPCodecParameters{RTPCodecCapability: pion.RTPCodecCapability{MimeType: o.codec, ClockRate: 90000, SDPFmtpLine: fmtp,
 		RTCPFeedback: []pion.RTCPFeedback{{Type: "nack"}, {Type: "nack", Parameter: "pli"}, {Type: "transport-cc"}}}, PayloadType: 120}, pion.RTPCodecTypeVideo); err != nil {
 		t.Fatal(err)
 	}
@@ -307,6 +311,7 @@ func (p *player) receive(track *pion.TrackRemote, r *pion.RTPReceiver, loss func
 	}
 	var cur picture
 	var last uint16
+	var h264 codecs.H264Packet // pieces of a unit wait in it
 	whole := false
 	for n := 0; ; n++ {
 		pkt, _, err := track.ReadRTP()
@@ -320,7 +325,15 @@ func (p *player) receive(track *pion.TrackRemote, r *pion.RTPReceiver, loss func
 			whole = false
 		}
 		last = pkt.SequenceNumber
-		payload, first, key, err := unpack(track.Codec().MimeType, pkt)
+		var payload []byte
+		var first, key bool
+		if strings.EqualFold(track.Codec().MimeType, pion.MimeTypeH264) {
+			payload, err = h264.Unmarshal(pkt.Payload)
+			first = cur.stamp != pkt.Timestamp
+			key = len(payload) > 4 && payload[4]&31 == 7 // parameter sets come before a key frame
+		} else {
+			payload, first, key, err = unpack(track.Codec().MimeType, pkt)
+		}
 		if err != nil {
 			p.t.Errorf("packet: %v", err)
 			return
@@ -336,7 +349,7 @@ func (p *player) receive(track *pion.TrackRemote, r *pion.RTPReceiver, loss func
 			case p.pictures <- cur:
 			default:
 			}
-			cur = picture{}
+			cur = picture{stamp: cur.stamp}
 		}
 	}
 }

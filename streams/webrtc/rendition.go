@@ -15,7 +15,8 @@ import (
 type rendition struct {
 	keyWanted atomic.Bool
 
-	encoder   *vpx.Encoder
+	encoder   encoder
+	bitrate   int // of the encoder
 	payloader rtp.Payloader
 	picture   vpx.I420
 	lastKey   time.Time
@@ -24,12 +25,12 @@ type rendition struct {
 }
 
 // prepare makes an encoder for w x h when there is none.
-func (n *rendition) prepare(codec vpx.Codec, w, h, bitrate int) error {
+func (n *rendition) prepare(codec Codec, w, h, bitrate int) error {
 	if n.encoder != nil && n.picture.Width == w && n.picture.Height == h {
 		return nil
 	}
 	n.free()
-	e, err := vpx.New(vpx.Options{Codec: codec, Width: w, Height: h, Bitrate: bitrate})
+	e, err := newEncoder(codec, w, h, bitrate)
 	if err != nil {
 		return fmt.Errorf("encode %dx%d: %w", w, h, err)
 	}
@@ -40,7 +41,7 @@ func (n *rendition) prepare(codec vpx.Codec, w, h, bitrate int) error {
 	if n.payloader == nil {
 		n.payloader = newPayloader(codec)
 	}
-	n.encoder = e
+	n.encoder, n.bitrate = e, bitrate
 	n.keyWanted.Store(false) // the first frame is one
 	return nil
 }

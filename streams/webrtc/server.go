@@ -41,7 +41,7 @@ type Server struct {
 	// such requests.
 	NewPainter func() Painter
 
-	Codec       vpx.Codec     // default VP8
+	Codec       Codec         // default VP8
 	Mode        Mode          // default Exact
 	ExactBudget time.Duration // default 120 ms
 	Bitrate     int           // bits a second of one stream at most, default 2.5 million
@@ -93,8 +93,10 @@ func (s *Server) Initialize() error {
 	}
 	s.setDefaults()
 	switch {
-	case s.Codec != vpx.VP8 && s.Codec != vpx.VP9:
-		return fmt.Errorf("webrtc: codec %q: want %s or %s", s.Codec, vpx.VP8, vpx.VP9)
+	case s.Codec == H264 && !hasH264:
+		return errors.New("webrtc: codec h264: this program was built without it; build with -tags x264 (libx264 makes it GPL), or use vp8")
+	case s.Codec != VP8 && s.Codec != VP9 && s.Codec != H264:
+		return fmt.Errorf("webrtc: codec %q: want %s, %s or %s", s.Codec, VP8, VP9, H264)
 	case s.Mode != Exact && s.Mode != Live:
 		return fmt.Errorf("webrtc: mode %q: want %s or %s", s.Mode, Exact, Live)
 	case s.MinBitrate < vpx.MinBitrate || s.Bitrate < s.MinBitrate || s.Bitrate > vpx.MaxBitrate:
@@ -123,7 +125,7 @@ func (s *Server) setDefaults() {
 		s.Log = slog.New(slog.DiscardHandler)
 	}
 	if s.Codec == "" {
-		s.Codec = vpx.VP8
+		s.Codec = VP8
 	}
 	if s.Mode == "" {
 		s.Mode = Exact

@@ -23,16 +23,16 @@ func oneTrack(seq uint64) []pipeline.Track {
 
 func TestVideoAndMetadataShareTheTimestamp(t *testing.T) {
 	for _, c := range []struct {
-		codec vpx.Codec
+		codec webrtc.Codec
 		mime  string
 		mode  webrtc.Mode
-	}{{vpx.VP8, pion.MimeTypeVP8, webrtc.Exact}, {vpx.VP9, pion.MimeTypeVP9, webrtc.Live}} {
+	}{{webrtc.VP8, pion.MimeTypeVP8, webrtc.Exact}, {webrtc.VP9, pion.MimeTypeVP9, webrtc.Live}} {
 		t.Run(fmt.Sprint(c.codec, " ", c.mode), func(t *testing.T) {
 			s := &webrtc.Server{Codec: c.codec, Mode: c.mode}
 			h := start(t, s)
 			film(t, s, &camera{answer: oneTrack})
 			p := watch(t, h.URL, "yard", playerOptions{codec: c.mime})
-			d, err := vpxtest.NewDecoder(c.codec)
+			d, err := vpxtest.NewDecoder(vpx.Codec(c.codec))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -413,7 +413,7 @@ func TestInitializeRefuses(t *testing.T) {
 	cams := func() []string { return nil }
 	for name, s := range map[string]*webrtc.Server{
 		"no cameras": {},
-		"codec":      {Cameras: cams, Codec: "h264"},
+		"codec":      {Cameras: cams, Codec: "h265"},
 		"mode":       {Cameras: cams, Mode: "fast"},
 		"bit rate":   {Cameras: cams, Bitrate: 5},
 		"floor":      {Cameras: cams, Bitrate: 100_000, MinBitrate: 200_000},

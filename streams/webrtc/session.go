@@ -71,7 +71,7 @@ func (v *viewer) negotiate(ctx context.Context, text string, o offer) (answer st
 			v.stop()
 		}
 	})
-	v.track, err = pion.NewTrackLocalStaticRTP(codec(v.server.Codec), "video", "outrider-"+v.id)
+	v.track, err = pion.NewTrackLocalStaticRTP(v.server.Codec.capability(), "video", "outrider-"+v.id)
 	if err != nil {
 		return "", nil, fmt.Errorf("make a track: %w", err)
 	}

@@ -239,12 +239,13 @@ func (st *stream) adapt(rung, w, h int) {
 		rate = st.server.MinBitrate
 	}
 	st.count.renditions[rung].bitrate.Store(int64(rate))
-	encoder := st.renditions[rung].encoder
-	now := encoder.Options().Bitrate
-	if d := rate - now; d > now/32 || -d > now/32 {
-		if err := encoder.SetBitrate(rate); err != nil {
+	n := &st.renditions[rung]
+	if d := rate - n.bitrate; d > n.bitrate/32 || -d > n.bitrate/32 {
+		if err := n.encoder.SetBitrate(rate); err != nil {
 			st.fail(err)
+			return
 		}
+		n.bitrate = rate
 	}
 }
 

@@ -30,7 +30,7 @@ func testViewer(t *testing.T, bitrate int) *viewer {
 			t.Error(err)
 		}
 	})
-	track, err := pion.NewTrackLocalStaticRTP(codec(s.Codec), "video", "test")
+	track, err := pion.NewTrackLocalStaticRTP(s.Codec.capability(), "video", "test")
 	if err != nil {
 		t.Fatal(err)
 	}

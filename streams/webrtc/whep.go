@@ -143,11 +143,11 @@ func (s *Server) post(w http.ResponseWriter, r *http.Request, camera string) err
 	if err != nil {
 		return err
 	}
-	o, err := parseOffer(body, codecName(s.Codec))
+	o, err := parseOffer(body, s.Codec.rtpName())
 	if err != nil {
 		var e *offerError
 		if errors.As(err, &e) && e.codec {
-			have := []string{codecName(s.Codec)}
+			have := []string{s.Codec.rtpName()}
 			return &statusError{status: http.StatusNotAcceptable, extra: map[string]any{"codecs": have},
 				detail: fmt.Sprintf("no codec in common: %s; this server sends %s", e.reason, strings.Join(have, ", "))}
 		}

@@ -46,7 +46,7 @@ type WebRTC struct {
 	MDNS        bool     `yaml:"mdns"`        // resolve viewers' .local names
 	ICEServers  []string `yaml:"ice_servers"` // stun:host:port or turn:...
 	PublicIPs   []string `yaml:"public_ips"`  // addresses to announce behind a 1:1 NAT
-	Codec       string   `yaml:"codec"`       // vp8, vp9
+	Codec       string   `yaml:"codec"`       // vp8, vp9; h264 in programs built with the tag x264
 	Mode        string   `yaml:"mode"`        // exact: a frame waits for its result; live: it does not
 	ExactBudget Duration `yaml:"exact_budget"`
 	Bitrate     int      `yaml:"bitrate"` // kbit/s at most
