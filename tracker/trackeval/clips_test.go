@@ -1,7 +1,10 @@
 package trackeval_test
 
 import (
+	"encoding/json"
 	"image"
+	"os"
+	"path/filepath"
 	"testing"
 
 	"outrider/pipeline"
@@ -59,5 +62,49 @@ func TestPartsAreSegments(t *testing.T) {
 	}
 	if wholes < 150 || wholes > 195 {
 		t.Errorf("the object was whole in %d of 200 frames, want nine of ten", wholes)
+	}
+}
+
+// TestDAVISFiguresOnVideos scores the truth of the frame before on real videos and holds J and F,
+// their recall and decay, to what TrackEval says.
+func TestDAVISFiguresOnVideos(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes seconds")
+	}
+	b, err := os.ReadFile("testdata/davis.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var want map[string]map[string]float64
+	if err := json.Unmarshal(b, &want); err != nil {
+		t.Fatal(err)
+	}
+	clips, err := trackeval.ReadClips(filepath.Join(filepath.Dir(sharedData(t)), "vos"))
+	if err != nil {
+		t.Skip("the videos are not here: ", err)
+	}
+	for _, c := range clips {
+		var contour trackeval.Contour
+		var js, fs []float64
+		var before *mask.Mask
+		for i, p := range c.Masks {
+			masks, w, h, err := trackeval.ReadMasks(p)
+			if err != nil || len(masks) != 1 {
+				t.Fatal(p, len(masks), err)
+			}
+			if i > 0 && i < len(c.Masks)-1 {
+				js = append(js, trackeval.Region(before, masks[1]))
+				fs = append(fs, contour.F(before, masks[1], w, h))
+			}
+			before = masks[1]
+		}
+		j, f := trackeval.Summarize(js), trackeval.Summarize(fs)
+		got := map[string]float64{
+			"J-Mean": j.Mean, "J-Recall": j.Recall, "J-Decay": j.Decay, "F-Mean": f.Mean, "F-Recall": f.Recall, "F-Decay": f.Decay, "J&F": (j.Mean + f.Mean) / 2,
+		}
+		if len(want[c.Name]) != len(got) {
+			t.Fatalf("%s: %d golden figures", c.Name, len(want[c.Name]))
+		}
+		compare(t, got, want[c.Name])
 	}
 }
