@@ -181,6 +181,18 @@ type PromptStatus struct {
 	Why          string        `json:"why,omitempty"` // a sentence: what was chosen, or why nothing was
 }
 
+// PromptMemory is what is known of a prompt's object beyond the prompt itself, so that it is
+// found again after a restart, and nothing else is taken for it. The zero value knows nothing.
+type PromptMemory struct {
+	First  *Box      `json:"first,omitempty"` // where it was first answered, nil when it never was
+	Box    Box       `json:"box,omitzero"`    // where it was last seen
+	Area   float64   `json:"area,omitempty"`  // of its mask then, in frame pixels
+	Width  int       `json:"width,omitempty"` // of the frame then, pixels
+	Height int       `json:"height,omitempty"`
+	Seen   time.Time `json:"seen,omitzero"`
+	Anchor []float32 `json:"-"` // unit vector of its first looks, nil when it was not embedded
+}
+
 // Alternative is another answer that the user could have meant.
 type Alternative struct {
 	Box   Box     `json:"box"`

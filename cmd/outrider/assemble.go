@@ -45,6 +45,7 @@ type service struct {
 	engine pipeline.Engine
 	broker *mqtt.Broker
 	store  *store.Store
+	keeper *keeper
 	record *record.Recorder
 	mqtt   *mqtt.Publisher
 	rtc    *webrtc.Server
@@ -91,12 +92,24 @@ func (s *service) Initialize(ctx context.Context) error {
 		return err
 	}
 	s.closers = append(s.closers, s.engine.Close)
+	s.keeper = &keeper{Store: s.store, Encoder: s.Config.Text.Name, Log: s.Log}
+	if err := s.keeper.Initialize(ctx); err != nil {
+		return err
+	}
+	s.closers = append(s.closers, s.keeper.Close) // before the engine, which closes the store
 	for _, name := range sortedNames(s.Config.Cameras) {
-		if err := s.addCamera(name, s.Config.Cameras[name], nil); err != nil {
+		if err := s.addCamera(name, s.Config.Cameras[name]); err != nil {
 			return err
 		}
 	}
+	s.keeper.idle(s.configured)
 	return nil
+}
+
+// configured tells whether a camera is in the configuration.
+func (s *service) configured(camera string) bool {
+	_, ok := s.config().Cameras[camera]
+	return ok
 }
 
 // sink adds a sink that has started; the engine closes it.
@@ -223,9 +236,9 @@ func (s *service) open(c config.Camera) (*capture.Source, error) {
 	})
 }
 
-// addCamera starts a camera with the prompts of its configuration and, when it is started
-// anew, with those that it had.
-func (s *service) addCamera(name string, c config.Camera, had []pipeline.PromptStatus) error {
+// addCamera starts a camera with the prompts of its configuration and those that users gave it
+// in earlier runs.
+func (s *service) addCamera(name string, c config.Camera) error {
 	demo := c.Loop
 	src, err := s.open(c)
 	if err != nil {
@@ -234,29 +247,22 @@ func (s *service) addCamera(name string, c config.Camera, had []pipeline.PromptS
 	chain := newChain(&s.models)
 	chain.tracker.FixedCamera = s.Config.Tracker.GMC == "off"
 	cam := pipeline.Camera{
-		Name: name, Display: src.Display(), Source: src, Stages: chain.stages(), Prompts: chain.prompts, Places: chain.counter,
+		Name: name, Display: src.Display(), Source: src, Stages: chain.stages(), Prompts: userPrompts{chain.prompts, name, s.keeper}, Places: chain.counter,
 		Live: src.Live(), Rate: c.Rate,
 	}
 	if k := src.Kind(); k != capture.File && k != capture.Folder && !demo {
 		cam.StallTimeout = max(s.Config.Capture.OpenTimeout.D(), c.ReadTimeout.D()) + 5*time.Second
 	}
+	s.keeper.watch(s.ctx, name, chain.prompts, func(id string) bool {
+		return slices.ContainsFunc(c.Prompts, func(p config.Prompt) bool { return p.ID == id })
+	})
 	if err := s.engine.AddCamera(cam); err != nil {
 		return err
 	}
 	s.chains[name] = chain
-	prompts := make([]pipeline.Prompt, 0, len(c.Prompts)+len(had))
 	for _, p := range c.Prompts {
-		prompts = append(prompts, p.Pipeline())
-	}
-	for i := range had {
-		if p := had[i].Prompt; !slices.ContainsFunc(prompts, func(q pipeline.Prompt) bool { return q.ID == p.ID }) {
-			p.At = nil // of the stream before
-			prompts = append(prompts, p)
-		}
-	}
-	for _, p := range prompts {
 		s.asking.Go(func() {
-			if _, err := chain.prompts.Create(s.ctx, p); err != nil && s.ctx.Err() == nil {
+			if _, err := chain.prompts.Create(s.ctx, p.Pipeline()); err != nil && s.ctx.Err() == nil {
 				s.Log.Error("prompt refused", "camera", name, "prompt", p.ID, "error", err)
 			}
 		})
@@ -288,15 +294,8 @@ func (s *service) adopt(next config.Config) error {
 			return fmt.Errorf("camera %q: %w", name, err)
 		}
 	}
-	had := map[string][]pipeline.PromptStatus{}
 	for _, name := range append(slices.Clone(changes.Removed), changes.Restarts...) {
-		if c := s.chains[name]; c != nil {
-			had[name] = c.prompts.List()
-		}
-		// Prompts of the old configuration go with it.
-		for _, p := range now.Cameras[name].Prompts {
-			had[name] = slices.DeleteFunc(had[name], func(h pipeline.PromptStatus) bool { return h.ID == p.ID })
-		}
+		s.keeper.unwatch(name)
 		if err := s.engine.RemoveCamera(name); err != nil {
 			return err
 		}
@@ -307,7 +306,10 @@ func (s *service) adopt(next config.Config) error {
 	s.current.Unlock()
 	var errs []error
 	for _, name := range started {
-		errs = append(errs, s.addCamera(name, next.Cameras[name], had[name]))
+		errs = append(errs, s.addCamera(name, next.Cameras[name]))
+	}
+	if len(changes.Removed) > 0 {
+		s.keeper.idle(s.configured)
 	}
 	if len(changes.Later) > 0 {
 		s.Log.Info("these keys count from the next start", "keys", strings.Join(changes.Later, ", "))

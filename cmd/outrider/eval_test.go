@@ -194,17 +194,20 @@ func TestEvalTrackRefuses(t *testing.T) {
 	}
 }
 
+func encodePNG(t *testing.T, img image.Image) string {
+	t.Helper()
+	var b bytes.Buffer
+	if err := png.Encode(&b, img); err != nil {
+		t.Fatal(err)
+	}
+	return b.String()
+}
+
 // movie writes a video in which object 1 and, with two, object 2 move over a dark ground.
 func movie(t *testing.T, dir string, frames int, two bool) {
 	t.Helper()
 	const w, h = 160, 120
-	save := func(path string, img image.Image) {
-		var b bytes.Buffer
-		if err := png.Encode(&b, img); err != nil {
-			t.Fatal(err)
-		}
-		write(t, path, b.String())
-	}
+	save := func(path string, img image.Image) { write(t, path, encodePNG(t, img)) }
 	for i := range frames {
 		picture := image.NewRGBA(image.Rect(0, 0, w, h))
 		draw.Draw(picture, picture.Bounds(), image.NewUniform(color.RGBA{40, 60, 40, 255}), image.Point{}, draw.Src)
@@ -255,11 +258,7 @@ func TestEvalVOSRefuses(t *testing.T) {
 		t.Fatal(err)
 	}
 	movie(t, blank, 4, false)
-	var none bytes.Buffer
-	if err := png.Encode(&none, image.NewGray(image.Rect(0, 0, 160, 120))); err != nil {
-		t.Fatal(err)
-	}
-	write(t, filepath.Join(blank, "masks", "00000.png"), none.String())
+	write(t, filepath.Join(blank, "masks", "00000.png"), encodePNG(t, image.NewGray(image.Rect(0, 0, 160, 120))))
 	other := t.TempDir()
 	movie(t, other, 4, false)
 	write(t, filepath.Join(other, "masks", "00001.png"), "no picture")
@@ -344,11 +343,7 @@ func known(t *testing.T) string {
 		}
 	}
 	for path, img := range map[string]image.Image{"images/a.png": picture, "ids/a.png": ids} {
-		var b bytes.Buffer
-		if err := png.Encode(&b, img); err != nil {
-			t.Fatal(err)
-		}
-		write(t, filepath.Join(dir, filepath.FromSlash(path)), b.String())
+		write(t, filepath.Join(dir, filepath.FromSlash(path)), encodePNG(t, img))
 	}
 	write(t, filepath.Join(dir, "index.json"), `[{"image": "a.png", "ids": "a.png", "classes": {"300": "sky", "2": "grass-merged", "9": "car", "4": "xyzzy"}}]`)
 	return dir

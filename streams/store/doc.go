@@ -1,5 +1,6 @@
 // Package store keeps what happened: events, summaries of tracks, and the outbox of messages
-// that wait for their receiver, in one SQLite file.
+// that wait for their receiver, in one SQLite file; and the prompts of cameras, so that they
+// outlive the program.
 //
 // [Store] is a sink of the engine for events and camera states, and a pipeline.EventOutbox for
 // whoever delivers messages: an event and the messages that tell of it are written in one

@@ -31,6 +31,11 @@ func (s *Store) SetReview(ctx context.Context, id string, r pipeline.Review) err
 		}
 		return nil
 	}}
+	return s.await(ctx, j)
+}
+
+// await hands a job to the goroutine that writes and returns when it is done.
+func (s *Store) await(ctx context.Context, j job) error {
 	select {
 	case s.jobs <- j:
 	case <-s.done:

@@ -55,6 +55,17 @@ CREATE TABLE reviews (
 	flagged  INTEGER NOT NULL,
 	note     TEXT NOT NULL
 ) WITHOUT ROWID;
+`, `
+CREATE TABLE prompts (
+	camera  TEXT NOT NULL,
+	id      TEXT NOT NULL,
+	created INTEGER NOT NULL,
+	prompt  TEXT NOT NULL, -- as JSON
+	memory  TEXT NOT NULL, -- of its object, as JSON
+	anchor  BLOB NOT NULL, -- embedding, float32 little-endian; empty for none
+	encoder TEXT NOT NULL, -- that made it
+	PRIMARY KEY (camera, id)
+) WITHOUT ROWID;
 `}
 
 // migrate brings db to the newest version, each step in a transaction of its own.

@@ -16,5 +16,5 @@
 //
 // The package reaches the tracker through the interface [Tracks] and models through the
 // encoders of pipeline. It stores nothing: whoever wants prompts to survive a restart lists
-// them and restores them.
+// them with their [Set.Memory] and gives both to [Set.Recall].
 package prompt

@@ -11,6 +11,7 @@ import (
 // sighting is how a followed object looked when it was last seen.
 type sighting struct {
 	at       time.Time
+	w, h     int // of the frame
 	box      pipeline.Box
 	velocity pipeline.Point
 	area     float64
@@ -101,7 +102,7 @@ func (e *entry) see(r *pipeline.Result, t *pipeline.Track) {
 		if t.Mask != nil {
 			area = t.Mask.PixelArea()
 		}
-		e.last = sighting{at: r.Frame.Captured, box: t.Box, velocity: t.Velocity, area: area}
+		e.last = sighting{at: r.Frame.Captured, w: r.Frame.Width, h: r.Frame.Height, box: t.Box, velocity: t.Velocity, area: area}
 	}
 }
 
@@ -141,7 +142,10 @@ func (s *Set) follow(r *pipeline.Result, e *entry) {
 // it alone fits, for several frames.
 func (s *Set) search(r *pipeline.Result, e *entry) {
 	var id uint64
-	if e.first == nil || !e.lost.IsZero() && e.first.IoU(e.last.box) > 0.5 {
+	switch {
+	case e.anew && e.first != nil:
+		id = s.again(r, e)
+	case e.first == nil || !e.lost.IsZero() && e.first.IoU(e.last.box) > 0.5:
 		id = s.atPlace(r, e)
 	}
 	if id == 0 && !e.lost.IsZero() && !e.anew {

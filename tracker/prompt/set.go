@@ -74,8 +74,9 @@ type entry struct {
 	tracks []uint64      // pinned or matched, ids ascending
 	first  *pipeline.Box // where it was first answered
 	last   sighting      // of the followed object
+	anchor anchor        // how it looked at first
 	lost   time.Time     // when its track ended
-	anew   bool          // the stream was reset since
+	anew   bool          // the stream was reset since, or the program started
 	trial  trial
 	ballot []ballot // of text prompts, ids ascending
 }
@@ -85,7 +86,8 @@ type request struct {
 	prompt pipeline.Prompt
 	target target
 	words  query
-	frames int // that have passed
+	memory *pipeline.PromptMemory // of an earlier run, nil for none
+	frames int                    // that have passed
 	done   chan struct{}
 	status pipeline.PromptStatus
 	err    error
@@ -99,7 +101,7 @@ var (
 // Create adds a prompt and waits for the frame that answers it, the next or the one after.
 // A frame that never comes ends with ctx.
 func (s *Set) Create(ctx context.Context, p pipeline.Prompt) (pipeline.PromptStatus, error) {
-	q, err := s.submit(ctx, p)
+	q, err := s.submit(ctx, p, nil)
 	if err != nil {
 		return pipeline.PromptStatus{}, err
 	}
@@ -123,16 +125,19 @@ func (s *Set) Create(ctx context.Context, p pipeline.Prompt) (pipeline.PromptSta
 // Restore adds a prompt without waiting for its answer, for those of a configuration or of
 // an earlier run, before or while frames come. The errors are Create's.
 func (s *Set) Restore(ctx context.Context, p pipeline.Prompt) error {
-	_, err := s.submit(ctx, p)
+	_, err := s.submit(ctx, p, nil)
 	return err
 }
 
-// submit checks a prompt and queues it.
-func (s *Set) submit(ctx context.Context, p pipeline.Prompt) (*request, error) {
-	q := &request{prompt: clonePrompt(p), done: make(chan struct{})}
+// submit checks a prompt and queues it, with what is remembered of its object, nil for nothing.
+func (s *Set) submit(ctx context.Context, p pipeline.Prompt, m *pipeline.PromptMemory) (*request, error) {
+	q := &request{prompt: clonePrompt(p), memory: m, done: make(chan struct{})}
 	s.mu.Lock()
 	w, h := s.w, s.h
 	s.mu.Unlock()
+	if m != nil { // it will not look at its old place, in a frame that may have had another size
+		w, h = 0, 0
+	}
 	if err := q.prompt.Validate(w, h); err != nil {
 		return nil, err
 	}
@@ -310,7 +315,7 @@ func (s *Set) Process(ctx context.Context, r *pipeline.Result) error {
 			s.follow(r, e)
 		}
 	}
-	needed := len(s.Labels) > 0 || slices.ContainsFunc(s.prompts, func(e *entry) bool { return e.target.kind == pipeline.PromptText })
+	needed := len(s.Labels) > 0 || slices.ContainsFunc(s.prompts, (*entry).wantsLooks)
 	s.mu.Unlock()
 
 	var err error
@@ -323,6 +328,8 @@ func (s *Set) Process(ctx context.Context, r *pipeline.Result) error {
 	for _, e := range s.prompts {
 		if e.target.kind == pipeline.PromptText {
 			s.collect(r, e)
+		} else {
+			s.remember(e)
 		}
 	}
 	s.label(r)
@@ -347,14 +354,17 @@ func (s *Set) intake(r *pipeline.Result) {
 	keep := s.waiting[:0]
 	for _, q := range s.waiting {
 		if q.frames == 0 {
-			if err := s.fits(q); err != nil {
+			if err := s.fits(q); err != nil && q.memory == nil {
 				q.finish(pipeline.PromptStatus{}, err)
 				continue
 			}
 			e := &entry{target: q.target, words: q.words}
 			e.status = pipeline.PromptStatus{Prompt: q.prompt, State: pipeline.PromptSearching}
 			s.prompts = append(s.prompts, e)
-			if e.target.kind != pipeline.PromptText {
+			switch {
+			case q.memory != nil:
+				e.recall(r, q.memory)
+			case e.target.kind != pipeline.PromptText:
 				s.resolve(r, e)
 			}
 		}
