@@ -450,4 +450,11 @@ func TestEvalTrackOnStoredDetections(t *testing.T) {
 	if len(rep.Sets) != 4 || rep.Mean.HOTA < 63.2 || rep.Mean.IDF1 < 72 {
 		t.Errorf("%d sets, mean HOTA %.2f, IDF1 %.2f, want 4, at least 63.2 and 72", len(rep.Sets), rep.Mean.HOTA, rep.Mean.IDF1)
 	}
+	// What roboflow/trackers' ByteTrack (2.6.1) reaches on the same detections.
+	for set, hota := range map[string]float64{"DanceTrackP": 51.78, "KITTIcar": 81.13, "MOT15": 39.65, "MOT17val": 65.90} {
+		i := slices.IndexFunc(rep.Sets, func(s setReport) bool { return s.Name == set })
+		if i < 0 || rep.Sets[i].Combined.HOTA < hota-0.3 {
+			t.Errorf("set %s: HOTA under %.2f", set, hota-0.3)
+		}
+	}
 }

@@ -139,7 +139,7 @@ func (s *Set) follow(r *pipeline.Result, e *entry) {
 
 // search looks for a confirmed track that answers a prompt which has none: one that settled
 // where the prompt points, or where its lost object must be by now. It takes one only when
-// it alone fits, for several frames.
+// it alone fits, for several frames, and looks like the object.
 func (s *Set) search(r *pipeline.Result, e *entry) {
 	var id uint64
 	switch {
@@ -150,6 +150,9 @@ func (s *Set) search(r *pipeline.Result, e *entry) {
 	}
 	if id == 0 && !e.lost.IsZero() && !e.anew {
 		id = s.reachable(r, e)
+	}
+	if id != 0 && !s.resembles(e, id) {
+		id = 0
 	}
 	if id == 0 || id != e.trial.track {
 		e.trial = trial{track: id}

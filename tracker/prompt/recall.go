@@ -111,7 +111,17 @@ func (e *entry) wantsLooks() bool {
 	if len(e.tracks) > 0 {
 		return e.anchor.n < enough
 	}
-	return e.anew && e.anchor.vec != nil
+	return e.anchor.vec != nil
+}
+
+// resembles reports whether a track looks as the prompt's object did, which nobody can tell who
+// has not embedded both. What was not looked at yet has to wait.
+func (s *Set) resembles(e *entry, id uint64) bool {
+	if e.anchor.vec == nil {
+		return true
+	}
+	k := s.looks.get(id)
+	return k != nil && k.n > 0 && dot(k.mean(), e.anchor.vec) >= againNear
 }
 
 // What makes a track the object of an earlier stream or run. With the embedded pair on a

@@ -133,6 +133,35 @@ func TestResetKeepsTheAnchor(t *testing.T) {
 	}
 }
 
+// TestLostLooks holds that in one stream, too, another object does not take a lost one's place.
+func TestLostLooks(t *testing.T) {
+	for name, same := range map[string]bool{"the object again": true, "another in its place": false} {
+		t.Run(name, func(t *testing.T) {
+			s, o := textStream(t)
+			s.track.Params.PinnedTTL = 0.5
+			scene := still(personAt, carAt)
+			s.frames(10, scene)
+			if _, _, err := s.create(pipeline.Prompt{ID: "who", Points: []pipeline.Point{{X: 40, Y: 110}}}, scene); err != nil {
+				t.Fatal(err)
+			}
+			s.frames(40, scene)
+			before := s.get("who").TrackID
+			s.frames(40, still(carAt)) // it leaves for good
+			if st := s.get("who"); st.State != pipeline.PromptSearching {
+				t.Fatalf("not lost: %+v", st)
+			}
+			if !same {
+				o.look = func(pipeline.Box) []float32 { return unit(0.1, 0.8, 0.1, 0) }
+			}
+			s.frames(60, scene)
+			st := s.get("who")
+			if got := st.State == pipeline.PromptTracking; got != same || got && st.TrackID == before {
+				t.Errorf("took it: %v, want %v: %+v", got, same, st)
+			}
+		})
+	}
+}
+
 func TestMemoryOfOthers(t *testing.T) {
 	s, _ := textStream(t)
 	scene := still(personAt, carAt)
