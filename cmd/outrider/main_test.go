@@ -323,7 +323,8 @@ func pages(t *testing.T) map[string]string {
 }
 
 // TestPages holds the commands and configurations of README and docs to the program: every
-// command is one, takes the flags given, and every configuration is valid.
+// command is one, takes the flags given, and every configuration (a block of yaml; other files
+// are yml) is valid.
 func TestPages(t *testing.T) {
 	block := regexp.MustCompile("(?ms)^```(\\w*)\n(.*?)^```")
 	commands, configs := 0, 0
