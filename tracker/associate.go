@@ -143,7 +143,7 @@ func (c *Core) recover(tracks func(*slot) bool, dets func(*det) bool) {
 					return
 				}
 			}
-			if cost := 1 - b.IoU(d.box); cost < limit {
+			if cost := 1 - b.IoU(d.box); cost < limit && !c.apart(i, j) {
 				c.pairs = append(c.pairs, edge{int32(row), j, cost})
 			}
 		}
@@ -182,6 +182,7 @@ func (c *Core) hit(i, j int32) {
 		}
 	}
 	s.steer(d.box, c.now, c.frame)
+	c.step(s, j)
 	if !s.stuff {
 		c.traffic.learn(&s.motion, c.now)
 	}

@@ -51,6 +51,10 @@ type change struct {
 type Core struct {
 	Params
 
+	// Ground, where the camera is calibrated, keeps apart what overlaps in the picture but
+	// stands in different places; nil for none.
+	Ground Ground
+
 	// Late counts the steps that were refused because their time was not after the last.
 	Late uint64
 	// Refused counts detections that were no boxes: not finite, empty, or far out of any frame.
@@ -79,6 +83,7 @@ type Core struct {
 	scratch mask.Mask
 	parts   []part
 	claims  []claim
+	spots   []spot                     // by detection, with Ground
 	fits    func(slot, det int32) bool // whether an aloof track may take a detection
 	order   []int32
 }
@@ -112,6 +117,7 @@ type slot struct {
 	misses  int
 	first   float64
 	last    float64
+	spot    spot
 	still   float64        // since when it has not moved
 	stillAt pipeline.Point // where
 }
@@ -162,6 +168,7 @@ func (c *Core) Step(t float64, detections []Detection, warp *Warp) bool {
 		c.warp(warp)
 	}
 	c.predict(dt)
+	c.stands()
 	c.adopt()
 	c.associate(dt)
 	c.finish()

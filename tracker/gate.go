@@ -156,6 +156,9 @@ func (c *Core) pair(row, i, j int32, b, old pipeline.Box) {
 	if !(iou > c.p.Gate) {
 		return
 	}
+	if c.apart(i, j) {
+		return
+	}
 	hiou := (min(s.box.Y2, d.box.Y2) - max(s.box.Y1, d.box.Y1)) / (max(s.box.Y2, d.box.Y2) - min(s.box.Y1, d.box.Y1))
 	like := iou * max(hiou, 0)
 	if s.hasMask && d.mask != nil && c.masks[i].Grid() == d.mask.Grid() {

@@ -220,6 +220,7 @@ func (c *Core) birth(j int32) int32 {
 	s.first, s.stuff = c.now, d.stuff
 	s.observe(c.now, d.box, d.score)
 	s.before = d.score
+	c.step(s, j)
 	s.still, s.stillAt = c.now, d.box.Center()
 	if d.mask != nil {
 		c.masks[i].CopyFrom(d.mask, nil)

@@ -27,6 +27,9 @@ type Tracker struct {
 	UpdateEvery time.Duration
 	UpdateGap   time.Duration
 
+	// Ground is the camera's calibration, nil for none: see Core.
+	Ground Ground
+
 	// FixedCamera says that the camera never moves: its motion is not looked for in the
 	// pictures, and not taken out of that of the objects.
 	FixedCamera bool
@@ -74,7 +77,7 @@ func (t *Tracker) prepare(f *pipeline.Frame) {
 		or(&p.StationaryTTL, 10)
 		or(&p.MatchLow, 0.7)
 		or(&p.Confidence, -1)
-		t.core.Params = p
+		t.core.Params, t.core.Ground = p, t.Ground
 		or(&t.MinCells, 12)
 		if t.UpdateEvery <= 0 {
 			t.UpdateEvery = 10 * time.Second
