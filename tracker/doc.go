@@ -16,7 +16,7 @@
 // sky in a pool of their own.
 //
 // Objects that a user pointed at are held: Tracker keeps a soft shape of each, moves it with
-// the object's own pixels (package flow), lets the segments of each frame correct it, and
+// the object's own pixels (package pipeline/flow), lets the segments of each frame correct it, and
 // claims what is its own before the others are associated. What lies under the shape must
 // keep the object's colours; a segment elsewhere is taken only when it alone fits.
 //

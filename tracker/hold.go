@@ -5,8 +5,8 @@ import (
 	"math"
 
 	"outrider/pipeline"
+	"outrider/pipeline/flow"
 	"outrider/pipeline/mask"
-	"outrider/tracker/flow"
 )
 
 // hold is the shape of a followed object: for each cell of the grid the chance that it is the
@@ -29,6 +29,7 @@ type hold struct {
 // How a held object's motion is measured. Distances are in pixels of the compared picture.
 const (
 	holdPoints = 60   // about so many points of it are followed
+	holdCell   = 4    // one in so many squared at most,
 	holdWithin = 1.5  // and agree within so much,
 	holdFewest = 5    // at least so many of them,
 	holdShare  = 0.4  // and such a share.

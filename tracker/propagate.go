@@ -2,16 +2,17 @@ package tracker
 
 import (
 	"math"
+	"slices"
 
 	"outrider/pipeline"
+	"outrider/pipeline/flow"
 	"outrider/pipeline/mask"
-	"outrider/tracker/flow"
 )
 
 // sight is what a stage sees in the pictures themselves: how the camera moved, and where the
 // pixels of held objects went.
 type sight struct {
-	flow   flow.Tracker
+	flow   flow.Pair
 	camera flow.Camera
 	pushed bool // the newest frame, into flow
 	pair   bool // so was the one before it
@@ -35,7 +36,7 @@ func (s *sight) reset() {
 // returns the camera's motion, nil for none.
 func (t *Tracker) watch(f *pipeline.Frame, dt float64) *Warp {
 	s := &t.sight
-	s.camera.Flow = &s.flow
+	s.camera.Frames = &s.flow
 	push, estimate := false, false
 	if !t.FixedCamera {
 		push, estimate = s.camera.Look(dt)
@@ -200,9 +201,9 @@ func (s *sight) motion(h *hold) (flow.Similarity, bool) {
 		return flow.Identity, false
 	}
 	scale := s.flow.Scale()
-	cell := max(3, int(math.Sqrt(h.area*h.grid.CellArea()/holdPoints)/scale))
-	s.from = s.flow.Corners(s.from[:0], cell, h.box(), h.at)
-	s.to = s.flow.Follow(s.to[:0], s.from, true)
+	cell := math.Max(holdCell*scale, math.Sqrt(h.area*h.grid.CellArea()/holdPoints))
+	s.from = slices.DeleteFunc(s.flow.Corners(s.from[:0], cell, h.box()), func(p pipeline.Point) bool { return !h.at(p) })
+	s.to = s.flow.Follow(s.to[:0], s.from)
 	found := 0
 	for _, q := range s.to {
 		if !math.IsNaN(q.X) {

@@ -4,6 +4,10 @@ import "outrider/pipeline"
 
 // Image is a frame's brightness at several sizes.
 type Image struct {
+	// MaxWidth is what wider frames are reduced to before anything is measured, in pixels;
+	// 0 for 960. Set it before the first Load, alike for the frames to be compared.
+	MaxWidth int
+
 	width, height int // of the frame
 	reduce        int // frame pixels a side to one of level 0
 	levels        []plane
@@ -18,16 +22,20 @@ type plane struct {
 }
 
 const (
-	maxWidth  = 960 // of level 0
+	maxWidth  = 960 // of level 0, by default
 	maxLevels = 4
-	minSide   = 24 // of the coarsest level
+	minSide   = 16 // of the coarsest level
 )
 
 // Load takes a frame of w x h BGR pixels, rows tight. It panics when data is too short.
 func (im *Image) Load(data []byte, w, h int) {
 	im.width, im.height = w, h
 	im.reduce = 1
-	for w/im.reduce > maxWidth {
+	most := im.MaxWidth
+	if most <= 0 {
+		most = maxWidth
+	}
+	for w/im.reduce > most {
 		im.reduce++
 	}
 	n := 1
@@ -56,7 +64,8 @@ func (p *plane) resize(w, h int) {
 	p.pix = p.pix[:w*h]
 }
 
-// grey is BT.601 luma, averaged over reduce x reduce pixels.
+// grey is BT.601 luma, averaged over reduce x reduce pixels, of which more than three a side
+// are sampled: two of four or five say as much.
 func (im *Image) grey(data []byte) {
 	p, k := &im.levels[0], im.reduce
 	if k == 1 {
@@ -67,13 +76,18 @@ func (im *Image) grey(data []byte) {
 		}
 		return
 	}
-	area := uint32(k * k)
+	step := max(1, k/2)
+	if k == 3 {
+		step = 1
+	}
+	side := (k + step - 1) / step
+	area := uint32(side * side)
 	for y := range p.h {
 		for x := range p.w {
 			var b, g, r uint32
-			for j := range k {
+			for j := 0; j < k; j += step {
 				row := data[3*((y*k+j)*im.width+x*k):]
-				for i := 0; i < 3*k; i += 3 {
+				for i := 0; i < 3*k; i += 3 * step {
 					b += uint32(row[i])
 					g += uint32(row[i+1])
 					r += uint32(row[i+2])

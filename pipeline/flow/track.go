@@ -18,15 +18,20 @@ type Tracker struct {
 	// nearer between frames. It takes about half as much time again.
 	Affine bool
 
-	template [side * side]float32
-	gx, gy   [side * side]float32
-	wide     [(side + 2) * (side + 2)]float32
-	patch    [side * side]float32
+	// Radius of the window around a point that is compared, in pixels of a level: 1 to 6, 0 for
+	// 6. A smaller one keeps to small objects, a larger one is steadier.
+	Radius int
+
+	radius, side int
+	template     [maxSide * maxSide]float32
+	gx, gy       [maxSide * maxSide]float32
+	wide         [(maxSide + 2) * (maxSide + 2)]float32
+	patch        [maxSide * maxSide]float32
 }
 
 const (
-	radius     = 6
-	side       = 2*radius + 1
+	maxRadius  = 6
+	maxSide    = 2*maxRadius + 1
 	iterations = 12
 	settled    = 0.005 // pixels of a level
 	// maxBack is how far, in pixels of level 0, a point may be from its origin after the way
@@ -41,6 +46,11 @@ const (
 // trusted: found, of like surroundings, and at home after the way back. to and ok must be as long
 // as from, and both frames of one size.
 func (t *Tracker) Track(a, b *Image, from, to []pipeline.Point, ok []bool, guess bool) {
+	t.radius = t.Radius
+	if t.radius < 1 || t.radius > maxRadius {
+		t.radius = maxRadius
+	}
+	t.side = 2*t.radius + 1
 	if a.width != b.width || a.height != b.height {
 		clear(ok)
 		return
@@ -82,10 +92,11 @@ func (t *Tracker) one(a, b *Image, p, start pipeline.Point, affine bool) (pipeli
 // level refines the displacement (dx, dy) of the point (x, y), both in pixel indices of the
 // level. The mean brightness of the surroundings may change: it is taken out on both sides.
 func (t *Tracker) level(a, b *plane, x, y, dx, dy float64, last bool) (float64, float64, bool) {
+	side, radius := t.side, float64(t.radius)
 	if !sample(a, x-radius-1, y-radius-1, side+2, t.wide[:]) {
 		return dx, dy, false
 	}
-	const n = side * side
+	n := float32(side * side)
 	var sx, sy, sxx, sxy, syy float32
 	for j := range side {
 		for i := range side {
@@ -106,7 +117,7 @@ func (t *Tracker) level(a, b *plane, x, y, dx, dy float64, last bool) (float64, 
 			return dx, dy, false
 		}
 		var e, ex, ey float32
-		for i, v := range t.template {
+		for i, v := range t.template[:side*side] {
 			d := v - t.patch[i]
 			e += d
 			ex += d * t.gx[i]
@@ -115,7 +126,7 @@ func (t *Tracker) level(a, b *plane, x, y, dx, dy float64, last bool) (float64, 
 		ex, ey = ex-e*sx/n, ey-e*sy/n
 		ux, uy := float64((syy*ex-sxy*ey)/det), float64((sxx*ey-sxy*ex)/det)
 		dx, dy = dx+ux, dy+uy
-		if math.Abs(ux) > side || math.Abs(uy) > side || math.IsNaN(ux+uy) {
+		if math.Abs(ux) > 2*radius+1 || math.Abs(uy) > 2*radius+1 || math.IsNaN(ux+uy) {
 			return dx, dy, false
 		}
 		if math.Abs(ux)+math.Abs(uy) < settled {
@@ -129,11 +140,11 @@ func (t *Tracker) level(a, b *plane, x, y, dx, dy float64, last bool) (float64, 
 		return dx, dy, false
 	}
 	var mean, sum float32
-	for i, v := range t.template {
+	for i, v := range t.template[:side*side] {
 		mean += v - t.patch[i]
 	}
 	mean /= n
-	for i, v := range t.template {
+	for i, v := range t.template[:side*side] {
 		sum += float32(math.Abs(float64(v - t.patch[i] - mean)))
 	}
 	return dx, dy, sum/n <= maxError
@@ -143,6 +154,7 @@ func (t *Tracker) level(a, b *plane, x, y, dx, dy float64, last bool) (float64, 
 // map of its surroundings and their brightness (Shi and Tomasi, CVPR 1994). The template and its
 // gradients are those of the last call of level.
 func (t *Tracker) affine(b *plane, x, y, dx, dy float64) (float64, float64, bool) {
+	side, radius := t.side, t.radius
 	const n = 7 // dx, dy, the four of the map, brightness
 	var h [n][n]float64
 	for j := range side {
@@ -196,7 +208,7 @@ func (t *Tracker) affine(b *plane, x, y, dx, dy float64) (float64, float64, bool
 			}
 		}
 		if step == iterations {
-			return p[0], p[1], sum/(side*side) <= maxError
+			return p[0], p[1], sum/float64(side*side) <= maxError
 		}
 		for r := 2; r < 6; r++ {
 			g[r] -= 16 / (0.1 * 0.1) * p[r]
@@ -216,7 +228,7 @@ func (t *Tracker) affine(b *plane, x, y, dx, dy float64) (float64, float64, bool
 		for k := range p {
 			p[k] += g[k]
 		}
-		if math.Hypot(p[0]-dx, p[1]-dy) > radius { // it left the place that level found
+		if math.Hypot(p[0]-dx, p[1]-dy) > float64(radius) { // it left the place that level found
 			return dx, dy, false
 		}
 		if math.Abs(g[0])+math.Abs(g[1]) < settled {
@@ -227,8 +239,8 @@ func (t *Tracker) affine(b *plane, x, y, dx, dy float64) (float64, float64, bool
 
 // columns are the derivatives of a template pixel's brightness by the parameters of affine.
 func (t *Tracker) columns(i, j int) [7]float64 {
-	gx, gy := float64(t.gx[j*side+i]), float64(t.gy[j*side+i])
-	u, v := float64(i-radius), float64(j-radius)
+	gx, gy := float64(t.gx[j*t.side+i]), float64(t.gy[j*t.side+i])
+	u, v := float64(i-t.radius), float64(j-t.radius)
 	return [7]float64{gx, gy, gx * u, gx * v, gy * u, gy * v, 1}
 }
 

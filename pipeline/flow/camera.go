@@ -11,7 +11,7 @@ import (
 // motion it looks at every tenth frame only, until something moves again. The zero value is
 // ready; it belongs to one goroutine.
 type Camera struct {
-	Flow *Tracker // of the stream
+	Frames *Pair // of the stream
 
 	rest  int     // frames until the next look
 	quiet float64 // seconds without motion
@@ -36,7 +36,7 @@ const (
 
 // Look says whether the frame dt seconds after the last needs Estimate: not between the looks
 // at a camera that rests. When it does, or when the next frame does, push is true, and the
-// frame must be pushed into Flow.
+// frame must be pushed into Frames.
 func (c *Camera) Look(dt float64) (push, estimate bool) {
 	if c.quiet < restAfter {
 		return true, true
@@ -56,14 +56,14 @@ func (c *Camera) Look(dt float64) (push, estimate bool) {
 // picture from one to the other in frame pixels. It is false when nothing moved or when the
 // picture does not say.
 func (c *Camera) Estimate(dt float64) (Similarity, bool) {
-	t := c.Flow
+	t := c.Frames
 	if !t.Ready() || dt > longestGap {
 		return Identity, false
 	}
 	s := t.Scale()
 	all := pipeline.Box{X2: float64(t.w), Y2: float64(t.h)}
-	c.from = t.Corners(c.from[:0], cellSide, all, nil)
-	c.to = t.Follow(c.to[:0], c.from, false)
+	c.from = t.Corners(c.from[:0], cellSide*s, all)
+	c.to = t.Follow(c.to[:0], c.from)
 	c.way = c.way[:0]
 	found := 0
 	for i, q := range c.to {

@@ -5,7 +5,7 @@ import (
 	"testing"
 
 	"outrider/pipeline"
-	"outrider/tracker/flow"
+	"outrider/pipeline/flow"
 )
 
 // scene is a picture w x h of blobs, seen through m: what is at p in the world is at m(p).
@@ -16,7 +16,7 @@ func scene(t testing.TB, w, h int, m flow.Similarity) *pipeline.Frame {
 	for y := range h {
 		for x := range w {
 			p := back.Apply(pipeline.Point{X: float64(x), Y: float64(y)})
-			v := byte(128 + 50*(noise(p, 9)+noise(p, 30)+noise(p, 100)))
+			v := byte(128 + 50*(grain(p, 9)+grain(p, 30)+grain(p, 100)))
 			i := 3 * (y*w + x)
 			data[i], data[i+1], data[i+2] = v, v, v
 		}
@@ -28,8 +28,8 @@ func scene(t testing.TB, w, h int, m flow.Similarity) *pipeline.Frame {
 	return f
 }
 
-// noise is a smooth picture of random values in -0.5..0.5, size pixels apart.
-func noise(p pipeline.Point, size float64) float64 {
+// grain is a smooth picture of random values in -0.5..0.5, size pixels apart.
+func grain(p pipeline.Point, size float64) float64 {
 	x, y := p.X/size, p.Y/size
 	fx, fy := math.Floor(x), math.Floor(y)
 	at := func(i, j float64) float64 {
@@ -56,8 +56,8 @@ func TestCameraMotion(t *testing.T) {
 		"roll":       turned(0.03, 1, 2, -9),
 		"zoom":       turned(0, 1.04, -12, -7),
 	} {
-		f := &flow.Tracker{}
-		c := flow.Camera{Flow: f}
+		f := &flow.Pair{}
+		c := flow.Camera{Frames: f}
 		f.Push(scene(t, w, h, flow.Identity))
 		f.Push(scene(t, w, h, m))
 		got, ok := c.Estimate(0.04)
@@ -75,8 +75,8 @@ func TestCameraMotion(t *testing.T) {
 }
 
 func TestCameraAtRest(t *testing.T) {
-	f := &flow.Tracker{}
-	c := flow.Camera{Flow: f}
+	f := &flow.Pair{}
+	c := flow.Camera{Frames: f}
 	still := scene(t, 320, 240, flow.Identity)
 	looks := 0
 	step := func(frame *pipeline.Frame) bool {
@@ -123,14 +123,14 @@ func TestPicturesThatSayNothing(t *testing.T) {
 		}
 		return f
 	}
-	f := &flow.Tracker{}
-	c := flow.Camera{Flow: f}
+	f := &flow.Pair{}
+	c := flow.Camera{Frames: f}
 	for _, size := range [][2]int{{1, 1}, {1, 1}, {7, 3}, {7, 3}, {2000, 2}, {2000, 2}, {640, 480}, {640, 480}} {
 		f.Push(blank(size[0], size[1]))
 		if _, ok := c.Estimate(0.04); ok {
 			t.Errorf("%v: a blank picture moved", size)
 		}
-		for _, q := range f.Follow(nil, []pipeline.Point{{X: 3, Y: 3}, {X: -1e9, Y: 1e9}, {X: math.NaN()}}, true) {
+		for _, q := range f.Follow(nil, []pipeline.Point{{X: 3, Y: 3}, {X: -1e9, Y: 1e9}, {X: math.NaN()}}) {
 			if !math.IsNaN(q.X) {
 				t.Errorf("%v: a point of a blank picture was found at %v", size, q)
 			}
@@ -167,9 +167,9 @@ func TestObjectBeforeTheCamera(t *testing.T) {
 	}
 }
 
-func TestSteadyStateAllocatesNothing(t *testing.T) {
-	f := &flow.Tracker{}
-	c := flow.Camera{Flow: f}
+func TestCameraAllocatesNothing(t *testing.T) {
+	f := &flow.Pair{}
+	c := flow.Camera{Frames: f}
 	a, b := scene(t, 640, 360, flow.Identity), scene(t, 640, 360, turned(0, 1, 5, 2))
 	step := func() {
 		f.Push(a)
@@ -184,8 +184,8 @@ func TestSteadyStateAllocatesNothing(t *testing.T) {
 }
 
 func BenchmarkCamera(b *testing.B) {
-	f := &flow.Tracker{}
-	c := flow.Camera{Flow: f}
+	f := &flow.Pair{}
+	c := flow.Camera{Frames: f}
 	frames := []*pipeline.Frame{scene(b, 1280, 720, flow.Identity), scene(b, 1280, 720, turned(0, 1, 9, 4))}
 	k := 0
 	for b.Loop() {
