@@ -22,6 +22,23 @@ func (p *Point) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
+// Finite reports whether no coordinate is NaN or infinite.
+func (p Point) Finite() bool {
+	return !math.IsNaN(p.X) && !math.IsNaN(p.Y) && !math.IsInf(p.X, 0) && !math.IsInf(p.Y, 0)
+}
+
+// In reports whether p lies inside the polygon with these corners, by the even-odd rule.
+func (p Point) In(corners []Point) bool {
+	in := false
+	for i, a := range corners {
+		b := corners[(i+len(corners)-1)%len(corners)]
+		if (a.Y > p.Y) != (b.Y > p.Y) && p.X < a.X+(p.Y-a.Y)/(b.Y-a.Y)*(b.X-a.X) {
+			in = !in
+		}
+	}
+	return in
+}
+
 // Box is an axis-aligned rectangle in frame pixels, X1 <= x < X2, Y1 <= y < Y2. It marshals
 // as [x1, y1, x2, y2].
 type Box struct{ X1, Y1, X2, Y2 float64 }

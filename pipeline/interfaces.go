@@ -1,6 +1,10 @@
 package pipeline
 
-import "context"
+import (
+	"context"
+
+	"outrider/pipeline/mask"
+)
 
 // Source delivers the frames of one camera.
 //
@@ -88,6 +92,34 @@ type Prompts interface {
 	Get(id string) (PromptStatus, error)
 	// Delete removes a prompt and frees its tracks, or returns ErrNoPrompt.
 	Delete(id string) error
+	// Change alters a prompt and answers within two frames: the error is ErrNoPrompt, a
+	// *PromptError or ctx's.
+	Change(ctx context.Context, id string, c PromptChange) (PromptStatus, error)
+	// Levels lists the nested things that a point, box or mask prompt can mean in the newest
+	// frame, or returns ErrNoPrompt. None is a normal answer: nothing is in sight.
+	Levels(id string) (Levels, error)
+	// TrackLevels lists them for any track of the newest frame, or returns ErrNoTrack.
+	TrackLevels(track uint64) (Levels, error)
+}
+
+// Answerer answers prompts of kind point, box and mask on one frame, by its segments or by a
+// network of its own. An error is a *PromptError when the prompt means nothing whatever the
+// picture. Safe for concurrent use.
+type Answerer interface {
+	Answer(ctx context.Context, f *Frame, s *Segmentation, p *Prompt) (Answer, error)
+}
+
+// Refiner segments objects of a frame anew, more precisely and more slowly than a Segmenter
+// does: one answer a region, in order, an empty or nil mask where it sees nothing. Safe for
+// concurrent use.
+type Refiner interface {
+	Refine(ctx context.Context, f *Frame, objects []Region) ([]Refined, error)
+}
+
+// Refined is an object as a Refiner sees it.
+type Refined struct {
+	Mask  *mask.Mask // all of one call lie on one grid
+	Score float64    // the IoU with the true mask, as the model predicts it
 }
 
 // Sink takes results out of the program. Publish never blocks: a sink queues for itself,

@@ -31,13 +31,27 @@ func TestPromptValidate(t *testing.T) {
 		{"box that sticks out", Prompt{Box: &Box{-5, -5, 4, 4}}, "", PromptBox},
 		{"text", Prompt{Text: []string{"person", "not: child"}}, "", PromptText},
 		{"text in a box", Prompt{Text: []string{"person"}, Box: &Box{1, 1, 4, 4}}, "", PromptText},
+		{"text in a zone", Prompt{Text: []string{"person"}, Zone: []Point{{-1, 1}, {5, 1}, {5, 9}}, TopK: 2, MinCos: .2}, "", PromptText},
+		{"point refined by text", Prompt{Text: []string{"person"}, Points: at(5, 4)}, "", PromptPoint},
 		{"mask", Prompt{Mask: rle(5, 7, ";320009")}, "", PromptMask},
 		{"highest level", Prompt{Points: at(5, 4), Level: MaxPromptLevel}, "", PromptPoint},
 
 		{"nothing", Prompt{}, "points", PromptBox},
 		{"point and box", Prompt{Points: at(5, 4), Box: box}, "points", PromptPoint},
 		{"point and mask", Prompt{Points: at(5, 4), Mask: rle(5, 7, ";320009")}, "points", PromptPoint},
-		{"text and point", Prompt{Text: []string{"person"}, Points: at(5, 4)}, "text", PromptText},
+		{"text in a zone without corners", Prompt{Text: []string{"person"}, Zone: []Point{{1, 1}, {5, 1}}}, "zone", PromptText},
+		{"zone on a line", Prompt{Text: []string{"person"}, Zone: []Point{{1, 1}, {3, 1}, {5, 1}}}, "zone", PromptText},
+		{"zone outside", Prompt{Text: []string{"person"}, Zone: []Point{{10, 10}, {30, 10}, {30, 30}}}, "zone", PromptText},
+		{"zone not a number", Prompt{Text: []string{"person"}, Zone: []Point{{1, 1}, {nan, 1}, {5, 4}}}, "zone", PromptText},
+		{"zone without text", Prompt{Zone: []Point{{1, 1}, {5, 1}, {5, 4}}}, "points", PromptBox},
+		{"zone and box", Prompt{Text: []string{"person"}, Zone: []Point{{1, 1}, {5, 1}, {5, 4}}, Box: &Box{1, 1, 4, 4}}, "zone", PromptText},
+		{"only exclusions", Prompt{Text: []string{"not: person"}}, "text", PromptText},
+		{"excludes nothing", Prompt{Text: []string{"person", "not: "}}, "text", PromptText},
+		{"best so many of no text", Prompt{Points: at(5, 4), TopK: 2}, "top_k", PromptPoint},
+		{"best minus one", Prompt{Text: []string{"person"}, TopK: -1}, "top_k", PromptText},
+		{"threshold of no text", Prompt{Points: at(5, 4), MinCos: .2}, "threshold", PromptPoint},
+		{"threshold too high", Prompt{Text: []string{"person"}, MinCos: 1}, "threshold", PromptText},
+		{"threshold not a number", Prompt{Text: []string{"person"}, MinCos: nan}, "threshold", PromptText},
 		{"text and mask", Prompt{Text: []string{"person"}, Mask: rle(5, 7, ";320009")}, "text", PromptText},
 		{"label without point", Prompt{Box: &Box{1, 1, 4, 4}, Labels: []int{1}}, "labels", PromptBox},
 		{"too many labels", Prompt{Points: at(5, 4), Labels: []int{1, 0}}, "labels", PromptPoint},
@@ -84,6 +98,35 @@ func TestPromptValidate(t *testing.T) {
 				t.Errorf("got %q, want one about %s", err, c.field)
 			}
 		})
+	}
+}
+
+func TestPromptWords(t *testing.T) {
+	p := Prompt{Text: []string{" person", "NOT: tree ", "red car"}}
+	wanted, not, err := p.Words()
+	if err != nil || !reflect.DeepEqual(wanted, []string{"person", "red car"}) || !reflect.DeepEqual(not, []string{"tree"}) {
+		t.Errorf("got %q and %q: %v", wanted, not, err)
+	}
+}
+
+func TestPromptSearches(t *testing.T) {
+	l := []Point{{0, 0}, {10, 0}, {10, 4}, {4, 4}, {4, 10}, {0, 10}} // an L
+	for _, c := range []struct {
+		p    Prompt
+		at   Point
+		want bool
+	}{
+		{Prompt{}, Point{1e6, 0}, true},
+		{Prompt{Box: &Box{1, 1, 3, 3}}, Point{2, 2}, true},
+		{Prompt{Box: &Box{1, 1, 3, 3}}, Point{4, 2}, false},
+		{Prompt{Zone: l}, Point{2, 8}, true},
+		{Prompt{Zone: l}, Point{8, 2}, true},
+		{Prompt{Zone: l}, Point{8, 8}, false},
+		{Prompt{Zone: l}, Point{-1, 2}, false},
+	} {
+		if got := c.p.Searches(c.at); got != c.want {
+			t.Errorf("%+v searches at %v: %v", c.p, c.at, got)
+		}
 	}
 }
 

@@ -46,6 +46,9 @@ type CameraStatus struct {
 // ErrNoPrompt is returned for a prompt id that the camera does not have.
 var ErrNoPrompt = errors.New("no such prompt")
 
+// ErrNoTrack is returned for a track id that the newest frame does not have.
+var ErrNoTrack = errors.New("no such track in the newest frame")
+
 // ErrPromptExists is returned when a prompt's id is taken.
 var ErrPromptExists = errors.New("a prompt of this id exists")
 

@@ -18,6 +18,7 @@ import (
 
 	"outrider/cmd/outrider/config"
 	"outrider/models"
+	"outrider/models/levels"
 	"outrider/models/ort"
 	"outrider/pipeline"
 	"outrider/pipeline/overlay"
@@ -73,7 +74,7 @@ func (s *service) Initialize(ctx context.Context) error {
 		s.Overlay = func(c config.Config) config.Config { return c }
 	}
 	s.setup = &setup{service: s, file: s.File, overlay: s.Overlay}
-	s.models = modelSet{Model: s.Config.Model, Text: s.Config.Text, Catalogue: s.Config.Catalogue}
+	s.models = *newModelSet(s.Config)
 	if err := s.models.Initialize(); err != nil {
 		return err
 	}
@@ -81,7 +82,7 @@ func (s *service) Initialize(ctx context.Context) error {
 	if err := s.models.Fallback(); err != nil && s.Config.Model.Device != "auto" {
 		s.Log.Warn("the model runs on another device than asked for", "device", s.models.Provider(), "error", err)
 	}
-	s.Log.Info("model loaded", "model", s.models.Name(), "device", s.models.Provider(), "threads", s.models.segment.Threads())
+	s.Log.Info("model loaded", "model", s.models.Name(), "device", s.models.Provider(), "threads", s.models.Threads())
 	if err := s.startSinks(); err != nil {
 		return err
 	}
@@ -91,7 +92,7 @@ func (s *service) Initialize(ctx context.Context) error {
 	if err := s.engine.Initialize(); err != nil {
 		return err
 	}
-	s.closers = append(s.closers, s.engine.Close)
+	s.closers = append(s.closers, s.closeChains, s.engine.Close) // in reverse: when no frame comes any more
 	s.keeper = &keeper{Store: s.store, Encoder: s.Config.Text.Name, Log: s.Log}
 	if err := s.keeper.Initialize(ctx); err != nil {
 		return err
@@ -110,6 +111,15 @@ func (s *service) Initialize(ctx context.Context) error {
 func (s *service) configured(camera string) bool {
 	_, ok := s.config().Cameras[camera]
 	return ok
+}
+
+// closeChains ends what the chains of all cameras do beside the streams.
+func (s *service) closeChains() error {
+	var errs []error
+	for _, c := range s.chains {
+		errs = append(errs, c.Close())
+	}
+	return errors.Join(errs...)
 }
 
 // sink adds a sink that has started; the engine closes it.
@@ -244,7 +254,7 @@ func (s *service) addCamera(name string, c config.Camera) error {
 	if err != nil {
 		return &usageError{fmt.Errorf("camera %q: %w", name, err)}
 	}
-	chain := newChain(&s.models)
+	chain := newChain(&s.models, src.Live())
 	chain.tracker.FixedCamera = s.Config.Tracker.GMC == "off"
 	cam := pipeline.Camera{
 		Name: name, Display: src.Display(), Source: src, Stages: chain.stages(), Prompts: userPrompts{chain.prompts, name, s.keeper}, Places: chain.counter,
@@ -261,13 +271,31 @@ func (s *service) addCamera(name string, c config.Camera) error {
 	}
 	s.chains[name] = chain
 	for _, p := range c.Prompts {
+		q, err := maskedPrompt(p)
+		if err != nil {
+			s.Log.Error("prompt refused", "camera", name, "prompt", p.ID, "error", err)
+			continue
+		}
 		s.asking.Go(func() {
-			if _, err := chain.prompts.Create(s.ctx, p.Pipeline()); err != nil && s.ctx.Err() == nil {
+			if _, err := chain.prompts.Create(s.ctx, q); err != nil && s.ctx.Err() == nil {
 				s.Log.Error("prompt refused", "camera", name, "prompt", p.ID, "error", err)
 			}
 		})
 	}
 	return nil
+}
+
+// maskedPrompt is a prompt of the configuration with its mask file read.
+func maskedPrompt(p config.Prompt) (pipeline.Prompt, error) {
+	q := p.Pipeline()
+	if p.Mask == "" {
+		return q, nil
+	}
+	var err error
+	if q.Mask, err = readMask(p.Mask); err != nil {
+		return q, fmt.Errorf("prompt %q: mask: %w", p.ID, err)
+	}
+	return q, q.Validate(0, 0)
 }
 
 // config is the configuration as of now.
@@ -298,6 +326,11 @@ func (s *service) adopt(next config.Config) error {
 		s.keeper.unwatch(name)
 		if err := s.engine.RemoveCamera(name); err != nil {
 			return err
+		}
+		if c := s.chains[name]; c != nil {
+			if err := c.Close(); err != nil {
+				s.Log.Error("camera closed badly", "camera", name, "error", err)
+			}
 		}
 		delete(s.chains, name)
 	}
@@ -520,13 +553,22 @@ type chain struct {
 	counter *event.Counter
 }
 
-func newChain(m *modelSet) *chain {
+// newChain makes the chain of one camera. On a live one the precise model works beside the
+// stream, else the stream waits for it.
+func newChain(m *modelSet, live bool) *chain {
 	tr := &tracker.Tracker{}
 	return &chain{
 		tracker: tr,
 		counter: &event.Counter{},
-		prompts: &prompt.Set{Tracks: tr, Texts: m.TextEncoder(), Images: m.ImageEncoder(), Labels: m.Text.Labels, Distractors: m.Distractors()},
+		prompts: &prompt.Set{
+			Tracks: tr, Texts: m.TextEncoder(), Images: m.ImageEncoder(), Labels: m.Text.Labels, Distractors: m.Distractors(),
+			NewLadder: func() prompt.Ladder { return &levels.Ladder{} },
+			Refiner:   m.Refiner(), Refine: prompt.Refine{Every: m.Model.RefineEvery.D(), Wait: !live},
+		},
 	}
 }
+
+// Close ends what the chain does beside the stream; after the last frame.
+func (c *chain) Close() error { return c.prompts.Close() }
 
 func (c *chain) stages() []pipeline.Stage { return []pipeline.Stage{c.tracker, c.prompts, c.counter} }

@@ -97,7 +97,10 @@ func runBench(ctx context.Context, o benchOptions, stdout, stderr io.Writer) err
 			o.source = fmt.Sprintf("synth:road?frames=%d", o.frames)
 		}
 	}
-	m := &modelSet{Model: conf.Model, Text: conf.Text, Catalogue: conf.Catalogue}
+	m := newModelSet(conf)
+	if m.samSpec() != "" {
+		return usagef("bench times the stages of one fast network; a SAM pair is no such model")
+	}
 	if err := m.Initialize(); err != nil {
 		return err
 	}
@@ -210,7 +213,7 @@ func networkTime(file string, input [2]int, threads int, device string, n int) (
 
 // benchStages measures segmentation and the stages after it, one after the other.
 func benchStages(ctx context.Context, m *modelSet, frames []*pipeline.Frame, res *benchResult, perFrame func(time.Duration) float64) error {
-	chain := newChain(m)
+	chain := newChain(m, false)
 	var pool pipeline.ResultPool
 	var segment, stages time.Duration
 	segments := 0

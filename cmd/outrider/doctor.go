@@ -168,7 +168,7 @@ func examineORT(conf config.Config) []finding {
 }
 
 func examineModels(ctx context.Context, conf config.Config) []finding {
-	m := &modelSet{Model: conf.Model, Text: conf.Text, Catalogue: conf.Catalogue}
+	m := newModelSet(conf)
 	if err := m.Initialize(); err != nil {
 		return []finding{{"model", stateFail, err.Error(), "check model.file and model.device, or leave them out for the embedded model"}}
 	}

@@ -169,7 +169,7 @@ func runEvalVOS(ctx context.Context, o evalVOSOptions, stdout, stderr io.Writer)
 	if clips, err = pickClips(clips, o.only, o.frames); err != nil {
 		return err
 	}
-	m := &modelSet{Model: conf.Model, Text: conf.Text}
+	m := newModelSet(conf)
 	if err := m.Initialize(); err != nil {
 		return err
 	}
@@ -326,7 +326,7 @@ func (v *vosVideo) run(ctx context.Context) ([]vosObject, []string, error) {
 // first frame f was cut into.
 func (v *vosVideo) begin(ctx context.Context, f *pipeline.Frame, seg *pipeline.Segmentation, want []*mask.Mask) error {
 	for _, start := range v.starts {
-		c := newChain(v.models)
+		c := newChain(v.models, false)
 		for k, id := range v.ids {
 			p := pipeline.Prompt{ID: promptOf(id)}
 			if start == "point" {
@@ -355,7 +355,7 @@ func (v *vosVideo) begin(ctx context.Context, f *pipeline.Frame, seg *pipeline.S
 func (v *vosVideo) level(ctx context.Context, f *pipeline.Frame, seg *pipeline.Segmentation, p pipeline.Prompt, want *mask.Mask) (int, error) {
 	best, most := 0, 0.0
 	for l := range pipeline.MaxPromptLevel + 1 {
-		c := newChain(v.models)
+		c := newChain(v.models, false)
 		p.Level = l
 		if err := c.prompts.Restore(ctx, p); err != nil {
 			return 0, err

@@ -234,7 +234,7 @@ func (k *keeper) Close() error {
 	return nil
 }
 
-// userPrompts are a camera's prompts as users see them: what they make and delete is stored.
+// userPrompts are a camera's prompts as users see them: what they make, change and delete is stored.
 type userPrompts struct {
 	*prompt.Set
 	camera string
@@ -247,6 +247,15 @@ var _ pipeline.Prompts = userPrompts{}
 func (u userPrompts) Create(ctx context.Context, p pipeline.Prompt) (pipeline.PromptStatus, error) {
 	st, err := u.Set.Create(ctx, p)
 	if err == nil {
+		u.keeper.created(u.camera, st.Prompt)
+	}
+	return st, err
+}
+
+// Change implements pipeline.Prompts.
+func (u userPrompts) Change(ctx context.Context, id string, c pipeline.PromptChange) (pipeline.PromptStatus, error) {
+	st, err := u.Set.Change(ctx, id, c)
+	if err == nil && c.Level != nil {
 		u.keeper.created(u.camera, st.Prompt)
 	}
 	return st, err

@@ -96,7 +96,7 @@ func TestUsage(t *testing.T) {
 		{"config key", []string{"run", "-c", broken}, exitUsage, `broken.yml:2:3: unknown key "web.listten"; did you mean "listen"?`},
 		{"config check", []string{"config", "check", broken}, exitUsage, `did you mean "listen"?`},
 		{"config missing", []string{"run", "-c", filepath.Join(dir, "none.yml")}, exitFailed, "no such file"},
-		{"prompt", []string{"track", "--prompt", "pint=1,2", "x.avi"}, exitUsage, "want point, box or text"},
+		{"prompt", []string{"track", "--prompt", "pint=1,2", "x.avi"}, exitUsage, "want point, box, mask or text"},
 		{"prompt number", []string{"track", "--prompt", "point=1,b", "x.avi"}, exitUsage, `"b" is not a number`},
 		{"every", []string{"track", "--every", "0", "x.avi"}, exitUsage, "want 1 or more"},
 		{"end before start", []string{"track", "--start", "5s", "--end", "2s", "x.avi"}, exitUsage, "start < end"},

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/spf13/pflag"
 
@@ -14,6 +15,7 @@ import (
 	"outrider/models/clip"
 	"outrider/models/fastsam"
 	"outrider/models/ort"
+	"outrider/models/sam"
 	"outrider/pipeline"
 )
 
@@ -23,15 +25,28 @@ type modelFlags struct {
 	input         int
 	threads       int
 	confidence    float64
+	grid          int
+	refine        string
+	refineEvery   time.Duration
 }
 
 func (m *modelFlags) add(f *pflag.FlagSet) {
 	d := config.Default().Model
-	f.StringVar(&m.model, "model", "", "segmentation model: a `name` of the catalogue (outrider models list) or an ONNX file; default the embedded one")
+	f.StringVar(&m.model, "model", "", "segmentation model: a `name` of the catalogue (outrider models list), an ONNX file, or a SAM pair as a folder or encoder.onnx,decoder.onnx; default the embedded one")
 	f.StringVar(&m.device, "device", d.Device, "where it runs: auto, cpu, cuda[:n], tensorrt, openvino, coreml")
 	f.IntVar(&m.input, "input", d.Input, "long side of its input in `pixels`, a multiple of 32")
 	f.IntVar(&m.threads, "threads", d.Threads, "its threads, 0 for what suits the machine")
 	f.Float64Var(&m.confidence, "confidence", d.Confidence, "segments that score lower are dropped")
+	f.IntVar(&m.grid, "grid", d.Grid, "of a SAM pair: `points` a side with which it segments everything")
+	m.refineEvery = d.RefineEvery.D()
+}
+
+// addRefine adds the flags of the precise model beside the fast one.
+func (m *modelFlags) addRefine(f *pflag.FlagSet, stream bool) {
+	f.StringVar(&m.refine, "refine", "", "precise model for prompted objects: a SAM, MobileSAM or HQ-SAM `pair` as a name of the catalogue, a folder or encoder.onnx,decoder.onnx")
+	if stream {
+		f.DurationVar(&m.refineEvery, "refine-every", m.refineEvery, "`time` between two key frames of one object")
+	}
 }
 
 // config is the default configuration with the flags over it.
@@ -39,6 +54,7 @@ func (m *modelFlags) config() (config.Config, error) {
 	c := config.Default()
 	chooseModel(&c.Model, m.model)
 	c.Model.Device, c.Model.Input, c.Model.Threads, c.Model.Confidence = m.device, m.input, m.threads, m.confidence
+	c.Model.Grid, c.Model.Refine, c.Model.RefineEvery = m.grid, m.refine, config.Duration(m.refineEvery)
 	if err := c.Validate(); err != nil {
 		return c, &usageError{err}
 	}
@@ -57,17 +73,24 @@ func chooseModel(m *config.Model, model string) {
 	}
 }
 
-// modelSet is the segmentation model and the text encoders of one run.
+// modelSet is the segmentation model, the precise one and the text encoders of one run.
 type modelSet struct {
 	Model     config.Model
 	Text      config.Text
 	Catalogue config.Catalogue
 
-	segment *fastsam.Model
+	segment *fastsam.Model // of FastSAM's kind, nil when sam is set
+	sam     *sam.Model     // an encoder and a decoder
+	refine  *sam.Model     // nil for none
 	text    *clip.Model
 }
 
-// Initialize loads both.
+// newModelSet is the set that a configuration names, not loaded yet.
+func newModelSet(c config.Config) *modelSet {
+	return &modelSet{Model: c.Model, Text: c.Text, Catalogue: c.Catalogue}
+}
+
+// Initialize loads all of them.
 func (m *modelSet) Initialize() error {
 	if _, err := ort.ParseDevice(m.Model.Device); err != nil {
 		return &usageError{fmt.Errorf("model.device: %w", err)}
@@ -76,28 +99,18 @@ func (m *modelSet) Initialize() error {
 	if err != nil {
 		return err
 	}
-	input := m.Model.Input
-	if input == config.Default().Model.Input {
-		input = 0 // the model's own where it is fixed
+	if spec := m.samSpec(); spec != "" {
+		m.sam, err = m.openSAM("model", spec, run)
+	} else {
+		err = m.openFast(run)
 	}
-	m.segment = &fastsam.Model{
-		Path: m.Model.File, Input: input, Confidence: m.Model.Confidence, IoU: m.Model.IoU,
-		MaxSegments: m.Model.MaxSegments, Session: run,
-	}
-	m.segment.Shape[0], m.segment.Shape[1], err = m.Model.FixedShape()
 	if err != nil {
-		return &usageError{fmt.Errorf("model.shape: %w", err)}
-	}
-	if m.Model.File == "" && !strings.EqualFold(m.Model.Name, models.DefaultName) {
-		_, files, err := m.pulled("model.name", m.Model.Name, models.TaskSegment)
-		if err != nil {
-			return err
-		}
-		m.segment.Path = files[models.RoleModel]
-	}
-	if err := m.segment.Initialize(); err != nil {
-		m.segment = nil
 		return err
+	}
+	if m.Model.Refine != "" {
+		if err := m.openRefiner(run); err != nil {
+			return errors.Join(err, m.Close())
+		}
 	}
 	if err := m.textModel(run); err != nil {
 		return errors.Join(err, m.Close())
@@ -106,6 +119,34 @@ func (m *modelSet) Initialize() error {
 		m.text = nil
 		return errors.Join(err, m.Close())
 	}
+	return nil
+}
+
+// openFast loads a model of FastSAM's kind.
+func (m *modelSet) openFast(run ort.Options) error {
+	input := m.Model.Input
+	if input == config.Default().Model.Input {
+		input = 0 // the model's own where it is fixed
+	}
+	s := &fastsam.Model{
+		Path: m.Model.File, Input: input, Confidence: m.Model.Confidence, IoU: m.Model.IoU,
+		MaxSegments: m.Model.MaxSegments, Session: run,
+	}
+	var err error
+	if s.Shape[0], s.Shape[1], err = m.Model.FixedShape(); err != nil {
+		return &usageError{fmt.Errorf("model.shape: %w", err)}
+	}
+	if m.Model.File == "" && !strings.EqualFold(m.Model.Name, models.DefaultName) {
+		_, files, err := m.pulled("model.name", m.Model.Name, models.TaskSegment)
+		if err != nil {
+			return err
+		}
+		s.Path = files[models.RoleModel]
+	}
+	if err := s.Initialize(); err != nil {
+		return err
+	}
+	m.segment = s
 	return nil
 }
 
@@ -171,7 +212,40 @@ func (m *modelSet) textModel(run ort.Options) error {
 }
 
 // Segmenter is the segmentation model.
-func (m *modelSet) Segmenter() pipeline.Segmenter { return m.segment }
+func (m *modelSet) Segmenter() pipeline.Segmenter {
+	if m.sam != nil {
+		return m.sam
+	}
+	return m.segment
+}
+
+// Answerer answers points, boxes and masks on one picture: the precise model where there is
+// one.
+func (m *modelSet) Answerer() pipeline.Answerer {
+	switch {
+	case m.refine != nil:
+		return m.refine
+	case m.sam != nil:
+		return m.sam
+	}
+	return m.segment
+}
+
+// Refiner is the precise model, nil for none.
+func (m *modelSet) Refiner() pipeline.Refiner {
+	if m.refine == nil {
+		return nil
+	}
+	return m.refine
+}
+
+// Threads of the segmentation model, 0 when ONNX Runtime chose.
+func (m *modelSet) Threads() int {
+	if m.sam != nil {
+		return m.Model.Threads
+	}
+	return m.segment.Threads()
+}
 
 // TextEncoder embeds words.
 func (m *modelSet) TextEncoder() pipeline.TextEncoder { return m.text }
@@ -192,26 +266,40 @@ func (m *modelSet) Distractors() []string {
 // Name is the segmentation model's name.
 func (m *modelSet) Name() string {
 	if m.Model.File != "" {
-		return baseName(m.Model.File)
+		encoder, _, _ := strings.Cut(m.Model.File, ",")
+		return baseName(encoder)
 	}
 	return m.Model.Name
 }
 
 // Provider is where the segmentation model runs.
 func (m *modelSet) Provider() string {
-	d, _ := m.segment.Provider()
+	d, _ := m.provider()
 	return d.String()
 }
 
 // Fallback is why the model does not run on the device asked for, nil when it does.
 func (m *modelSet) Fallback() error {
-	_, err := m.segment.Provider()
+	_, err := m.provider()
 	return err
 }
 
-// Close frees both; twice is fine.
+func (m *modelSet) provider() (ort.Device, error) {
+	if m.sam != nil {
+		return m.sam.Provider()
+	}
+	return m.segment.Provider()
+}
+
+// Close frees all of them; twice is fine.
 func (m *modelSet) Close() error {
 	var errs []error
+	if m.refine != nil {
+		errs = append(errs, m.refine.Close())
+	}
+	if m.sam != nil {
+		errs = append(errs, m.sam.Close())
+	}
 	if m.text != nil {
 		errs = append(errs, m.text.Close())
 	}

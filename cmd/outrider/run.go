@@ -32,6 +32,8 @@ type runOptions struct {
 	listen     string
 	mqtt       string
 	model      string
+	refine     string
+	every      time.Duration
 	device     string
 	input      int
 	threads    int
@@ -72,7 +74,9 @@ Without -c and --source it runs a demo: the pedestrian video of opencv-doc, or a
 	f.DurationVar(&o.duration, "for", 0, "stop after this time and print a JSON summary")
 	f.StringVar(&o.listen, "listen", "", "`host:port` of the dashboard and API")
 	f.StringVar(&o.mqtt, "mqtt", "", "broker `URL`: embedded, off, mqtt://user:password@host:port")
-	f.StringVar(&o.model, "model", "", "segmentation model: a `name` of the catalogue or an ONNX file")
+	f.StringVar(&o.model, "model", "", "segmentation model: a `name` of the catalogue, an ONNX file, or a SAM pair as a folder or encoder.onnx,decoder.onnx")
+	f.StringVar(&o.refine, "refine", "", "precise model for prompted objects: a SAM, MobileSAM or HQ-SAM `pair`, named like --model")
+	f.DurationVar(&o.every, "refine-every", 0, "`time` between two key frames of one object")
 	f.StringVar(&o.device, "device", "", "where the model runs: auto, cpu, cuda[:n], tensorrt, openvino, coreml")
 	f.IntVar(&o.input, "input", 0, "long side of the model's input in `pixels`, a multiple of 32")
 	f.IntVar(&o.threads, "threads", 0, "threads of the model, 0 for what suits the machine")
@@ -105,15 +109,17 @@ func (o *runOptions) config(changed func(flag string) bool) (config.Config, []st
 // cameras. notes are sentences for the user.
 func (o *runOptions) overlay(conf config.Config, changed func(flag string) bool) (_ config.Config, notes []string) {
 	for flag, set := range map[string]func(){
-		"listen":     func() { conf.Web.Listen = o.listen },
-		"mqtt":       func() { conf.MQTT.URL = config.Secret(o.mqtt) },
-		"model":      func() { chooseModel(&conf.Model, o.model) },
-		"device":     func() { conf.Model.Device = o.device },
-		"input":      func() { conf.Model.Input = o.input },
-		"threads":    func() { conf.Model.Threads = o.threads },
-		"udp-port":   func() { conf.WebRTC.UDPPort = o.udpPort },
-		"log-format": func() { conf.Log.Format = o.logFormat },
-		"log-level":  func() { conf.Log.Level = o.logLevel },
+		"listen":       func() { conf.Web.Listen = o.listen },
+		"mqtt":         func() { conf.MQTT.URL = config.Secret(o.mqtt) },
+		"model":        func() { chooseModel(&conf.Model, o.model) },
+		"refine":       func() { conf.Model.Refine = o.refine },
+		"refine-every": func() { conf.Model.RefineEvery = config.Duration(o.every) },
+		"device":       func() { conf.Model.Device = o.device },
+		"input":        func() { conf.Model.Input = o.input },
+		"threads":      func() { conf.Model.Threads = o.threads },
+		"udp-port":     func() { conf.WebRTC.UDPPort = o.udpPort },
+		"log-format":   func() { conf.Log.Format = o.logFormat },
+		"log-level":    func() { conf.Log.Level = o.logLevel },
 	} {
 		if changed(flag) {
 			set()

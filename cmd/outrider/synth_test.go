@@ -13,7 +13,7 @@ import (
 // the cars and people in it, so that tests of what comes after mean something.
 func TestModelSegmentsTheRoad(t *testing.T) {
 	c := config.Default()
-	m := &modelSet{Model: c.Model, Text: c.Text}
+	m := newModelSet(c)
 	if err := m.Initialize(); err != nil {
 		t.Fatal(err)
 	}

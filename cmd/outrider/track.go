@@ -11,7 +11,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -30,6 +29,7 @@ type trackOptions struct {
 	start, end time.Duration
 	every      int
 	noVideo    bool
+	levels     bool
 	asJSON     bool
 }
 
@@ -45,9 +45,16 @@ func trackCommand() *cobra.Command {
   walk.mot.txt       MOTChallenge text
   walk.summary.json  frames, tracks, times
 
-A prompt is point=x,y[@time], box=x1,y1,x2,y2[@time] or text=words[@time]; the time is that of the frame pointed at.`,
+A prompt is point=x,y[@time], box=x1,y1,x2,y2[@time], mask=FILE[@time] or text=words[@time]; the time is that of the frame
+pointed at. Several parts joined with ";" are one prompt: "point=320,200;point=350,180,0;level=1@2.5s".
+
+With --levels it also writes walk.levels.jsonl: for each frame and each point, box or mask prompt the nested things that
+it can mean, coarse to fine, as long as its object is in sight.
+
+With --refine a SAM, MobileSAM or HQ-SAM pair segments the prompted objects anew on key frames.`,
 		Example: `  outrider track walk.avi -o out
-  outrider track --prompt point=320,200@2.5s --prompt text=person walk.avi -o out`,
+  outrider track --prompt point=320,200@2.5s --prompt text=person walk.avi -o out
+  outrider track --prompt point=320,200 --levels --refine mobilesam walk.avi -o out`,
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			return runTrack(c.Context(), o, args, c.OutOrStdout(), c.ErrOrStderr())
@@ -55,13 +62,15 @@ A prompt is point=x,y[@time], box=x1,y1,x2,y2[@time] or text=words[@time]; the t
 	}
 	f := c.Flags()
 	f.StringVarP(&o.out, "output", "o", "out", "output `folder`, made when missing")
-	f.StringArrayVar(&o.prompts, "prompt", nil, "what to follow; may be given several times")
+	f.StringArrayVar(&o.prompts, "prompt", nil, "what to follow, may be given several times: "+promptSyntax)
+	f.BoolVar(&o.levels, "levels", false, "write the nested things that prompts can mean, frame by frame")
 	f.DurationVar(&o.start, "start", 0, "start at this `time` of the video")
 	f.DurationVar(&o.end, "end", 0, "end at this `time` of the video, 0 for its end")
 	f.IntVar(&o.every, "every", 1, "use every n-th frame")
 	f.BoolVar(&o.noVideo, "no-video", false, "write no MP4")
 	f.BoolVar(&o.asJSON, "json", false, "print the summaries as JSON")
 	o.modelFlags.add(f)
+	o.modelFlags.addRefine(f, true)
 	return c
 }
 
@@ -98,11 +107,16 @@ func runTrack(ctx context.Context, o trackOptions, videos []string, stdout, stde
 	}
 	prompts := make([]timedPrompt, 0, len(o.prompts))
 	for i, text := range o.prompts {
-		p, err := parsePrompt(text)
+		p, err := parsePrompt(text, true)
 		if err != nil {
 			return &usageError{err}
 		}
-		p.ID = fmt.Sprintf("prompt%d", i+1)
+		if p.ID == "" {
+			p.ID = fmt.Sprintf("prompt%d", i+1)
+		}
+		if slices.ContainsFunc(prompts, func(o timedPrompt) bool { return o.ID == p.ID }) {
+			return usagef("--prompt %q: another prompt has the id %q", text, p.ID)
+		}
 		prompts = append(prompts, p)
 	}
 	conf, err := o.modelFlags.config()
@@ -118,7 +132,7 @@ func runTrack(ctx context.Context, o trackOptions, videos []string, stdout, stde
 	if err := os.MkdirAll(o.out, 0o755); err != nil {
 		return fmt.Errorf("make output folder: %w", err)
 	}
-	m := &modelSet{Model: conf.Model, Text: conf.Text, Catalogue: conf.Catalogue}
+	m := newModelSet(conf)
 	if err := m.Initialize(); err != nil {
 		return err
 	}
@@ -179,7 +193,8 @@ func trackVideo(ctx context.Context, o trackOptions, m *modelSet, video, name st
 	}
 	defer out.Discard()
 	started := time.Now()
-	chain := newChain(m)
+	chain := newChain(m, false)
+	defer chain.Close()
 	asker := &asker{prompts: prompts, ask: chain.prompts.Create, known: chain.prompts.Get}
 	e := &pipeline.Engine{Segmenter: m.Segmenter(), Sinks: []pipeline.Sink{out}, Batch: pipeline.Batch{Workers: 2}}
 	if err := e.Initialize(); err != nil {
@@ -188,7 +203,15 @@ func trackVideo(ctx context.Context, o trackOptions, m *modelSet, video, name st
 	}
 	defer e.Close()
 	stages := chain.stages()
-	stages = slices.Insert(stages, len(stages)-1, pipeline.Stage(asker))
+	stages = slices.Insert(stages, 1, pipeline.Stage(asker)) // before the prompts
+	var nested *levelWriter
+	if o.levels {
+		if nested, err = newLevelWriter(filepath.Join(o.out, name+".levels.jsonl"), chain.prompts); err != nil {
+			return trackSummary{}, err
+		}
+		defer nested.Discard()
+		stages = append(stages, nested)
+	}
 	if err := e.AddCamera(pipeline.Camera{
 		Name: name, Display: src.Display(), Source: src, Stages: stages, Prompts: chain.prompts, Inflight: 2, FailFast: true,
 	}); err != nil {
@@ -210,14 +233,19 @@ func trackVideo(ctx context.Context, o trackOptions, m *modelSet, video, name st
 	if err := out.Commit(); err != nil {
 		return trackSummary{}, err
 	}
+	if nested != nil {
+		if err := nested.Commit(); err != nil {
+			return trackSummary{}, err
+		}
+	}
 	took := time.Since(started)
 	sum := trackSummary{
 		Source: src.Display(), Frames: st.Processed, Tracks: st.TracksSeen, Seconds: took.Seconds(), Media: media.Seconds(),
 		FPS: math.Round(float64(st.Processed)/took.Seconds()*100) / 100, Width: width, Height: height,
 		Model: m.Name(), Device: m.Provider(), Prompts: answers, Version: version, Done: time.Now(),
 	}
-	for _, suffix := range []string{".mp4", ".jsonl", ".mot.txt"} {
-		if p := filepath.Join(o.out, name+suffix); suffix != ".mp4" || !o.noVideo {
+	for _, suffix := range []string{".mp4", ".jsonl", ".mot.txt", ".levels.jsonl"} {
+		if p := filepath.Join(o.out, name+suffix); (suffix != ".mp4" || !o.noVideo) && (suffix != ".levels.jsonl" || o.levels) {
 			sum.Files = append(sum.Files, p)
 		}
 	}
@@ -256,73 +284,6 @@ func outputNames(videos []string) []string {
 		out[i] = n
 	}
 	return out
-}
-
-// timedPrompt is a prompt and the media time of the frame it points at.
-type timedPrompt struct {
-	pipeline.Prompt
-	at time.Duration
-}
-
-// parsePrompt reads point=x,y[@time], box=x1,y1,x2,y2[@time] and text=words[@time].
-func parsePrompt(s string) (timedPrompt, error) {
-	var p timedPrompt
-	kind, value, ok := strings.Cut(s, "=")
-	if !ok {
-		return p, fmt.Errorf("--prompt %q: want point=x,y[@time], box=x1,y1,x2,y2[@time] or text=words[@time]", s)
-	}
-	if i := strings.LastIndexByte(value, '@'); i >= 0 {
-		at, err := parseTime(value[i+1:])
-		if err != nil {
-			return p, fmt.Errorf("--prompt %q: %w", s, err)
-		}
-		p.at, value = at, value[:i]
-	}
-	numbers := func(n int) ([]float64, error) {
-		parts := strings.Split(value, ",")
-		if len(parts) != n {
-			return nil, fmt.Errorf("--prompt %q: %d numbers, want %d", s, len(parts), n)
-		}
-		out := make([]float64, n)
-		for i, t := range parts {
-			v, err := strconv.ParseFloat(strings.TrimSpace(t), 64)
-			if err != nil {
-				return nil, fmt.Errorf("--prompt %q: %q is not a number", s, t)
-			}
-			out[i] = v
-		}
-		return out, nil
-	}
-	switch kind {
-	case "point":
-		v, err := numbers(2)
-		if err != nil {
-			return p, err
-		}
-		p.Points = []pipeline.Point{{X: v[0], Y: v[1]}}
-	case "box":
-		v, err := numbers(4)
-		if err != nil {
-			return p, err
-		}
-		p.Box = &pipeline.Box{X1: v[0], Y1: v[1], X2: v[2], Y2: v[3]}
-	case "text":
-		p.Text = []string{value}
-	default:
-		return p, fmt.Errorf("--prompt %q: %q is no kind of prompt; want point, box or text", s, kind)
-	}
-	return p, p.Validate(0, 0)
-}
-
-func parseTime(s string) (time.Duration, error) {
-	if v, err := strconv.ParseFloat(s, 64); err == nil && v >= 0 && v < 1e9 {
-		return time.Duration(v * float64(time.Second)), nil
-	}
-	d, err := time.ParseDuration(s)
-	if err != nil || d < 0 {
-		return 0, fmt.Errorf("%q is no time: want seconds (2.5) or 1m30s", s)
-	}
-	return d, nil
 }
 
 // asker is the stage that asks an offline run's prompts when their frame comes.

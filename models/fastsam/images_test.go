@@ -58,9 +58,14 @@ func TestImages(t *testing.T) {
 					t.Errorf("%s: segment %d does not hold the click", file, i)
 				}
 			}
-			for n := 1; n < len(chain); n++ {
-				if mask.Containment(s.Segments[chain[n-1]].Mask, s.Segments[chain[n]].Mask) < 0.85 {
-					t.Errorf("%s: levels %d and %d are not nested", file, n-1, n)
+			masks := make([]*mask.Mask, len(chain))
+			for n, i := range chain {
+				masks[n] = s.Segments[i].Mask
+			}
+			nested := levels.Nested(masks)
+			for n := 1; n < len(nested); n++ {
+				if mask.Containment(nested[n-1], nested[n]) != 1 || nested[n-1].Area() >= nested[n].Area() {
+					t.Errorf("%s: level %d does not lie strictly inside level %d", file, n-1, n)
 				}
 			}
 			for _, d := range [][2]float64{{-2, 0}, {2, 0}, {0, -2}, {0, 2}} {

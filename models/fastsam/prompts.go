@@ -1,6 +1,7 @@
 package fastsam
 
 import (
+	"context"
 	"fmt"
 	"image"
 	"math"
@@ -12,23 +13,15 @@ import (
 	"outrider/pipeline/mask"
 )
 
-// Answer is what a prompt means on one frame. Without segments it says that nothing is
-// there, and why.
-type Answer struct {
-	Segments []int // indices in the segmentation; several where only a union fits
-	// Mask is the answer: a segment's own (then not to be changed), or a new one where
-	// segments were joined or cut. nil when there is none.
-	Mask  *mask.Mask
-	Box   pipeline.Box
-	Score float64 // a point's: the segment's score; a box's or mask's: its IoU with the prompt
-	// Alternatives are what else could be meant: for a point the other levels, for a box or a
-	// mask the next best.
-	Alternatives []pipeline.Alternative
-	Why          string // a sentence
-}
+// Answer is what a prompt means on one frame.
+type Answer = pipeline.Answer
 
-// Found reports whether the prompt has an answer.
-func (a Answer) Found() bool { return a.Mask != nil }
+var _ pipeline.Answerer = (*Model)(nil)
+
+// Answer implements pipeline.Answerer by the segments of f, in the strict way of Prompt.
+func (m *Model) Answer(_ context.Context, f *pipeline.Frame, s *pipeline.Segmentation, p *pipeline.Prompt) (Answer, error) {
+	return Prompt(s, p, f.Width, f.Height)
+}
 
 // MinPromptIoU is the IoU with a box or mask prompt below which no segment answers it.
 const MinPromptIoU = 0.3
@@ -107,7 +100,7 @@ func points(s *pipeline.Segmentation, p *pipeline.Prompt) Answer {
 	chain := levels.Nest(s.Segments, fit)
 	n := min(p.Level, len(chain)-1)
 	seg := &s.Segments[chain[n]]
-	a := Answer{Segments: []int{chain[n]}, Mask: seg.Mask, Box: seg.Box, Score: seg.Score}
+	a := Answer{Segments: []int{chain[n]}, Mask: seg.Mask, Box: seg.Box, Score: seg.Score, Levels: pick(s.Segments, chain), Level: n}
 	for i, c := range chain {
 		if i != n {
 			a.Alternatives = append(a.Alternatives, pipeline.Alternative{Box: s.Segments[c].Box, Score: s.Segments[c].Score, Level: i})
@@ -129,6 +122,27 @@ func points(s *pipeline.Segmentation, p *pipeline.Prompt) Answer {
 		a.Why += fmt.Sprintf("; there is no level %d", p.Level)
 	}
 	return a
+}
+
+// pick are the segments with these indices.
+func pick(segs []pipeline.Segment, from []int) []pipeline.Segment {
+	out := make([]pipeline.Segment, len(from))
+	for n, i := range from {
+		out[n] = segs[i]
+	}
+	return out
+}
+
+// wholes are segment i and what it is a part of, fine to coarse.
+func wholes(segs []pipeline.Segment, i int) []int {
+	from := []int{i}
+	area := segs[i].Mask.Area()
+	for j := range segs {
+		if j != i && levels.Inside(segs[i].Mask, segs[j].Mask, area, segs[j].Mask.Area()) {
+			from = append(from, j)
+		}
+	}
+	return levels.Nest(segs, from)
 }
 
 func all(m *mask.Mask, at []pipeline.Point) bool {
@@ -256,6 +270,7 @@ func like(s *pipeline.Segmentation, want *mask.Mask, kind string) Answer {
 	if list[0].iou >= MinPromptIoU {
 		seg := &s.Segments[list[0].i]
 		a.Segments, a.Mask, a.Box = []int{list[0].i}, seg.Mask, seg.Box
+		a.Levels = pick(s.Segments, wholes(s.Segments, list[0].i))
 		a.Why = fmt.Sprintf("the segment of the highest IoU with the %s: %.2f", kind, list[0].iou)
 		rest = list[1:]
 	} else {

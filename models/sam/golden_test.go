@@ -51,6 +51,12 @@ func shared(t testing.TB, elem ...string) string {
 func open(t testing.TB, m *sam.Model, encoder, decoder string) *sam.Model {
 	t.Helper()
 	m.EncoderFile, m.DecoderFile = shared(t, "models", "sam-contract", encoder), shared(t, "models", "sam-contract", decoder)
+	return initialized(t, m)
+}
+
+// initialized loads m's pair for the length of a test.
+func initialized(t testing.TB, m *sam.Model) *sam.Model {
+	t.Helper()
 	if err := ort.Init(); err != nil {
 		t.Skip("needs ONNX Runtime: ", err)
 	}

@@ -138,12 +138,12 @@ func (m *Model) Outputs() int {
 	return m.decoder.outputs
 }
 
-// Provider is the device that runs the encoder.
-func (m *Model) Provider() ort.Device {
+// Provider is the device that runs the encoder, and why not the one asked for: nil when it is.
+func (m *Model) Provider() (ort.Device, error) {
 	if m.encoder == nil || m.encoder.session == nil {
-		return ort.Device{}
+		return ort.Device{}, nil
 	}
-	return m.encoder.session.Provider()
+	return m.encoder.session.Provider(), m.encoder.session.Fallback()
 }
 
 // enter counts a call under way, so that Close waits for it.

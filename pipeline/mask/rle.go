@@ -206,16 +206,29 @@ func appendCounts(dst []byte, runs []uint32) []byte {
 }
 
 // UnmarshalJSON reads an object of size and counts, the latter as the compressed string or as
-// the plain runs, and nothing else. It checks the form only: Mask and Runs check the rest.
+// the plain runs, or an object of png alone: a picture in base64, as DecodePNG reads it. It
+// checks the form only: Mask and Runs check the rest.
 func (r *RLE) UnmarshalJSON(b []byte) error {
 	var v struct {
 		Size   []int           `json:"size"`
 		Counts json.RawMessage `json:"counts"`
+		PNG    []byte          `json:"png"`
 	}
 	d := json.NewDecoder(bytes.NewReader(b))
 	d.DisallowUnknownFields()
 	if err := d.Decode(&v); err != nil {
 		return fmt.Errorf("mask: %w", err)
+	}
+	if v.PNG != nil {
+		if v.Size != nil || v.Counts != nil {
+			return errors.New("mask: give size and counts, or png, not both")
+		}
+		m, err := DecodePNG(v.PNG)
+		if err != nil {
+			return err
+		}
+		*r = m.RLE(m.grid.W, m.grid.H)
+		return nil
 	}
 	if len(v.Size) != 2 {
 		return fmt.Errorf("mask: size has %d numbers, want [height, width]", len(v.Size))

@@ -110,6 +110,42 @@ func (s *Follower) Delete(id string) error {
 	return nil
 }
 
+// Change implements pipeline.Prompts: squares have one level, and there is nothing to refine them.
+func (s *Follower) Change(_ context.Context, id string, c pipeline.PromptChange) (pipeline.PromptStatus, error) {
+	st, err := s.Get(id)
+	switch {
+	case err != nil:
+	case c.Level != nil && *c.Level != 0:
+		err = &pipeline.PromptError{ID: id, Field: "level", Reason: fmt.Sprintf("%d, the object has level 0 only", *c.Level)}
+	case c.Refine:
+		err = &pipeline.PromptError{ID: id, Field: "refine", Reason: "there is no precise model"}
+	}
+	return st, err
+}
+
+// Levels implements pipeline.Prompts.
+func (s *Follower) Levels(id string) (pipeline.Levels, error) {
+	st, err := s.Get(id)
+	if err != nil || st.TrackID == 0 {
+		return pipeline.Levels{}, err
+	}
+	return s.TrackLevels(st.TrackID)
+}
+
+// TrackLevels implements pipeline.Prompts.
+func (s *Follower) TrackLevels(track uint64) (pipeline.Levels, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, t := range s.tracks {
+		if t.ID == track {
+			return pipeline.Levels{Width: s.w, Height: s.h, Levels: []pipeline.Level{{
+				Key: track, Box: t.Box, Area: t.mask.PixelArea(), Score: t.Score, Chosen: true, Seen: t.Observed, Mask: t.mask.Clone(), Segment: -1,
+			}}}, nil
+		}
+	}
+	return pipeline.Levels{}, fmt.Errorf("track %d: %w", track, pipeline.ErrNoTrack)
+}
+
 func (s *Follower) index(id string) int {
 	return slices.IndexFunc(s.prompts, func(p *pipeline.PromptStatus) bool { return p.ID == id })
 }

@@ -36,6 +36,7 @@ func TestPrompts(t *testing.T, open func(t *testing.T) PromptsUnderTest) {
 		{"nothing there", testNothingThere},
 		{"refused", testRefusedPrompts},
 		{"list, get, delete", testPromptList},
+		{"levels and changes", testPromptLevels},
 		{"reset keeps prompts", testPromptReset},
 		{"concurrent", testConcurrentPrompts},
 		{"no frame to answer", testPromptWithoutFrames},
@@ -265,6 +266,45 @@ func testPromptList(t *testing.T, p *promptTest) {
 	defer stop()
 	if _, err := p.create(t, pipeline.Prompt{ID: "a", Points: []pipeline.Point{p.object(1).Box.Center()}}); err != nil {
 		t.Errorf("the id of a deleted prompt is refused: %v", err)
+	}
+}
+
+// testPromptLevels: whatever an implementation knows of levels, it knows which prompts exist,
+// lists coarse to fine, and refuses what it cannot change.
+func testPromptLevels(t *testing.T, p *promptTest) {
+	stop := p.flow(t)
+	defer stop()
+	s, err := p.create(t, pipeline.Prompt{ID: "one", Points: []pipeline.Point{p.object(1).Box.Center()}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, err := p.Prompts.Levels(s.ID)
+	if err != nil || len(l.Levels) > pipeline.MaxPromptLevel+1 {
+		t.Errorf("%d levels: %v", len(l.Levels), err)
+	}
+	for i, v := range l.Levels {
+		if v.Level != len(l.Levels)-1-i || v.Mask == nil || i > 0 && v.Area > l.Levels[i-1].Area {
+			t.Errorf("level %d at %d, area %g", v.Level, i, v.Area)
+		}
+	}
+	if _, err := p.Prompts.Levels("none"); !errors.Is(err, pipeline.ErrNoPrompt) {
+		t.Errorf("levels of no prompt: %v", err)
+	}
+	if _, err := p.Prompts.TrackLevels(1 << 60); !errors.Is(err, pipeline.ErrNoTrack) {
+		t.Errorf("levels of no track: %v", err)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), awaitTimeout)
+	defer cancel()
+	if _, err := p.Prompts.Change(ctx, "none", pipeline.PromptChange{}); !errors.Is(err, pipeline.ErrNoPrompt) {
+		t.Errorf("change of no prompt: %v", err)
+	}
+	if st, err := p.Prompts.Change(ctx, s.ID, pipeline.PromptChange{}); err != nil || st.TrackID != s.TrackID {
+		t.Errorf("a change of nothing: track %d, was %d: %v", st.TrackID, s.TrackID, err)
+	}
+	var bad *pipeline.PromptError
+	high := pipeline.MaxPromptLevel + 1
+	if _, err := p.Prompts.Change(ctx, s.ID, pipeline.PromptChange{Level: &high}); !errors.As(err, &bad) || bad.Field != "level" {
+		t.Errorf("level %d: %v", high, err)
 	}
 }
 

@@ -154,6 +154,19 @@ func (p *prompts) Delete(id string) error {
 	return pipeline.ErrNoPrompt
 }
 
+func (p *prompts) Change(_ context.Context, id string, _ pipeline.PromptChange) (pipeline.PromptStatus, error) {
+	return p.Get(id)
+}
+
+func (p *prompts) Levels(id string) (pipeline.Levels, error) {
+	_, err := p.Get(id)
+	return pipeline.Levels{}, err
+}
+
+func (p *prompts) TrackLevels(uint64) (pipeline.Levels, error) {
+	return pipeline.Levels{}, pipeline.ErrNoTrack
+}
+
 // track is a confirmed track of 40 x 80 pixels with a mask.
 func track(id uint64, label string, x, y float64) pipeline.Track {
 	m := mask.New(mask.FrameGrid(640, 480), mask.FrameGrid(640, 480).Bounds())

@@ -3,6 +3,7 @@ package web_test
 import (
 	"context"
 	"fmt"
+	"image"
 	"io/fs"
 	"slices"
 	"sync"
@@ -234,6 +235,56 @@ func (f *fakePrompts) Delete(id string) error {
 		}
 	}
 	return pipeline.ErrNoPrompt
+}
+
+// Change knows three levels, and refines the prompt "fine" only.
+func (f *fakePrompts) Change(_ context.Context, id string, c pipeline.PromptChange) (pipeline.PromptStatus, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for i := range f.list {
+		if p := &f.list[i]; p.ID == id {
+			switch {
+			case c.Level != nil && *c.Level > 2:
+				return pipeline.PromptStatus{}, &pipeline.PromptError{ID: id, Field: "level", Reason: "there are levels 0 to 2"}
+			case c.Refine && id != "fine":
+				return pipeline.PromptStatus{}, &pipeline.PromptError{ID: id, Field: "refine", Reason: "there is no precise model"}
+			case c.Level != nil:
+				p.Level = *c.Level
+			}
+			return *p, nil
+		}
+	}
+	return pipeline.PromptStatus{}, pipeline.ErrNoPrompt
+}
+
+// Levels are a square and two around it.
+func (f *fakePrompts) Levels(id string) (pipeline.Levels, error) {
+	st, err := f.Get(id)
+	if err != nil {
+		return pipeline.Levels{}, err
+	}
+	return f.levels(st.Level), nil
+}
+
+// TrackLevels knows track 7.
+func (f *fakePrompts) TrackLevels(track uint64) (pipeline.Levels, error) {
+	if track != 7 {
+		return pipeline.Levels{}, pipeline.ErrNoTrack
+	}
+	return f.levels(0), nil
+}
+
+func (f *fakePrompts) levels(chosen int) pipeline.Levels {
+	l := pipeline.Levels{Seq: 5, Time: time.Now(), Width: 320, Height: 240}
+	for n := 2; n >= 0; n-- {
+		side := 20 * (n + 1)
+		m := mask.New(mask.FrameGrid(320, 240), image.Rect(40-side/2, 40-side/2, 40+side/2, 40+side/2))
+		m.Fill(m.Window())
+		v := pipeline.Level{Level: n, Key: uint64(n + 1), Area: m.PixelArea(), Score: .9, Chosen: n == chosen, Seen: true, Mask: m}
+		v.Box.X1, v.Box.Y1, v.Box.X2, v.Box.Y2 = m.FrameBounds()
+		l.Levels = append(l.Levels, v)
+	}
+	return l
 }
 
 var _ pipeline.Prompts = (*fakePrompts)(nil)

@@ -57,7 +57,8 @@ func asProblem(err error) *Problem {
 		p.Field, p.Known = "text", text.Near
 	case errors.As(err, &tooLong):
 		p = problem(http.StatusRequestEntityTooLarge, "the body is larger than %d bytes", tooLong.Limit)
-	case errors.Is(err, pipeline.ErrNoPrompt), errors.Is(err, pipeline.ErrNoPlace), errors.Is(err, ErrNoEvent), errors.Is(err, ErrNoRecording):
+	case errors.Is(err, pipeline.ErrNoPrompt), errors.Is(err, pipeline.ErrNoTrack), errors.Is(err, pipeline.ErrNoPlace),
+		errors.Is(err, ErrNoEvent), errors.Is(err, ErrNoRecording):
 		p = problem(http.StatusNotFound, "%v", err)
 	case errors.Is(err, pipeline.ErrPromptExists):
 		p = problem(http.StatusConflict, "%v", err)

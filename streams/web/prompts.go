@@ -3,8 +3,10 @@ package web
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/url"
+	"strconv"
 	"time"
 
 	"outrider/pipeline"
@@ -25,8 +27,11 @@ type promptRequest struct {
 	Labels []int            `json:"labels"`
 	Box    *pipeline.Box    `json:"box"`
 	Text   []string         `json:"text"`
+	Zone   []pipeline.Point `json:"zone"`
 	Mask   *mask.RLE        `json:"mask"`
 	Level  int              `json:"level"`
+	TopK   int              `json:"top_k"`
+	MinCos float64          `json:"threshold"`
 	At     *time.Time       `json:"frame_time"`
 }
 
@@ -90,7 +95,7 @@ func (s *Server) createPrompt(w http.ResponseWriter, r *http.Request) error {
 	}
 	p := pipeline.Prompt{
 		ID: q.ID, Camera: cam, Points: q.Points, Labels: q.Labels, Box: q.Box, Text: q.Text,
-		Mask: q.Mask, Level: q.Level, At: q.At,
+		Zone: q.Zone, Mask: q.Mask, Level: q.Level, TopK: q.TopK, MinCos: q.MinCos, At: q.At,
 	}
 	status, err := s.Directory.Status(cam)
 	if err != nil {
@@ -117,9 +122,20 @@ type promptPatch struct {
 	Labels *[]int            `json:"labels"`
 	Box    *pipeline.Box     `json:"box"`
 	Text   *[]string         `json:"text"`
+	Zone   *[]pipeline.Point `json:"zone"`
 	Mask   *mask.RLE         `json:"mask"`
 	Level  *int              `json:"level"`
+	TopK   *int              `json:"top_k"`
+	MinCos *float64          `json:"threshold"`
 	At     *time.Time        `json:"frame_time"`
+	Refine bool              `json:"refine"`
+}
+
+// keeps reports whether the prompt stays what it is: at most another level of what it follows
+// is chosen, and a refinement asked for.
+func (q *promptPatch) keeps() bool {
+	return q.Points == nil && q.Labels == nil && q.Box == nil && q.Text == nil && q.Zone == nil && q.Mask == nil &&
+		q.TopK == nil && q.MinCos == nil && q.At == nil && (q.Level != nil || q.Refine)
 }
 
 // apply returns p changed. now is where p's object is, nil when nobody knows: a prompt that
@@ -141,15 +157,25 @@ func (q *promptPatch) apply(p pipeline.Prompt, now *pipeline.Point) pipeline.Pro
 	if q.Text != nil {
 		p.Text = *q.Text
 	}
+	if q.Zone != nil {
+		p.Zone = *q.Zone
+	}
 	if q.Level != nil {
 		p.Level = *q.Level
+	}
+	if q.TopK != nil {
+		p.TopK = *q.TopK
+	}
+	if q.MinCos != nil {
+		p.MinCos = *q.MinCos
 	}
 	p.At = q.At
 	return p
 }
 
-// patchPrompt replaces a prompt by a changed one of the same id. When the changed one is
-// refused, the old one stays.
+// patchPrompt has a prompt that follows something follow another level of it, without
+// inference, or replaces it by a changed one of the same id. When the changed one is refused,
+// the old one stays.
 func (s *Server) patchPrompt(w http.ResponseWriter, r *http.Request) error {
 	cam, id := r.PathValue("cam"), r.PathValue("id")
 	prompts, err := s.prompts(r)
@@ -163,6 +189,16 @@ func (s *Server) patchPrompt(w http.ResponseWriter, r *http.Request) error {
 	old, err := prompts.Get(id)
 	if err != nil {
 		return err
+	}
+	if q.keeps() && (old.TrackID != 0 || q.Level == nil) {
+		ctx, cancel := context.WithTimeout(r.Context(), promptWait)
+		defer cancel()
+		st, err := prompts.Change(ctx, id, pipeline.PromptChange{Level: q.Level, Refine: q.Refine})
+		if err != nil {
+			return err
+		}
+		s.hub.send("prompt", "", promptChange{cam, st.ID, "changed"})
+		return writeJSON(w, http.StatusOK, st)
 	}
 	p := q.apply(old.Prompt, s.within(cam, old.TrackID))
 	status, err := s.Directory.Status(cam)
@@ -239,6 +275,62 @@ func (s *Server) deletePrompt(w http.ResponseWriter, r *http.Request) error {
 	s.hub.send("prompt", "", promptChange{r.PathValue("cam"), id, "deleted"})
 	w.WriteHeader(http.StatusNoContent)
 	return nil
+}
+
+// levelList is what a prompt or a track can mean, coarse to fine.
+type levelList struct {
+	frameRef
+	Levels []levelItem `json:"levels"`
+}
+
+type levelItem struct {
+	pipeline.Level
+	Mask *mask.RLE `json:"mask,omitempty"` // unless ?masks=0, at the frame's size
+}
+
+func (s *Server) promptLevels(w http.ResponseWriter, r *http.Request) error {
+	p, err := s.prompts(r)
+	if err != nil {
+		return err
+	}
+	l, err := p.Levels(r.PathValue("id"))
+	if err != nil {
+		return err
+	}
+	return writeLevels(w, r, l)
+}
+
+func (s *Server) trackLevels(w http.ResponseWriter, r *http.Request) error {
+	p, err := s.prompts(r)
+	if err != nil {
+		return err
+	}
+	id, err := strconv.ParseUint(r.PathValue("track"), 10, 64)
+	if err != nil {
+		return fmt.Errorf("track %q: %w", r.PathValue("track"), pipeline.ErrNoTrack)
+	}
+	l, err := p.TrackLevels(id)
+	if err != nil {
+		return err
+	}
+	return writeLevels(w, r, l)
+}
+
+func writeLevels(w http.ResponseWriter, r *http.Request, l pipeline.Levels) error {
+	masks, err := flag(r, "masks", true)
+	if err != nil {
+		return err
+	}
+	list := levelList{frameRef{r.PathValue("cam"), l.Seq, l.Time, l.Width, l.Height}, []levelItem{}}
+	var e mask.Encoder
+	for _, v := range l.Levels {
+		item := levelItem{Level: v}
+		if masks {
+			item.Mask = encode(&e, v.Mask, list.frameRef)
+		}
+		list.Levels = append(list.Levels, item)
+	}
+	return writeJSON(w, http.StatusOK, list)
 }
 
 // checkPromptID lets through letters, digits, - and _: ids become parts of URLs and topics.

@@ -44,6 +44,8 @@ func (s *Server) routes() []route {
 		{"POST", api + "/cameras/{cam}/prompts", s.createPrompt, false},
 		{"GET", api + "/cameras/{cam}/prompts/{id}", s.getPrompt, false},
 		{"PATCH", api + "/cameras/{cam}/prompts/{id}", s.patchPrompt, false},
+		{"GET", api + "/cameras/{cam}/prompts/{id}/levels", s.promptLevels, false},
+		{"GET", api + "/cameras/{cam}/tracks/{track}/levels", s.trackLevels, false},
 		{"DELETE", api + "/cameras/{cam}/prompts/{id}", s.deletePrompt, false},
 		{"GET", api + "/cameras/{cam}/zones", s.listPlaces(zones), false},
 		{"GET", api + "/cameras/{cam}/zones/{id}", s.getPlace(zones), false},

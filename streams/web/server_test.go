@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"outrider/pipeline"
+	"outrider/pipeline/mask"
 	"outrider/streams/web"
 )
 
@@ -143,6 +144,11 @@ func TestBadInput(t *testing.T) {
 		{"empty box", "POST", "/api/v1/cameras/yard/prompts", `{"box":[10,10,10,20]}`, nil, 422, "box", "empty"},
 		{"labels", "POST", "/api/v1/cameras/yard/prompts", `{"points":[[1,1]],"labels":[0]}`, nil, 422, "labels", "at least one"},
 		{"level", "POST", "/api/v1/cameras/yard/prompts", `{"points":[[1,1]],"level":9}`, nil, 422, "level", "0 to 5"},
+		{"zone without text", "POST", "/api/v1/cameras/yard/prompts", `{"box":[1,1,9,9],"zone":[[1,1],[9,1],[9,9]]}`, nil, 422, "zone", "with text"},
+		{"mask that is no picture", "POST", "/api/v1/cameras/yard/prompts", `{"mask":{"png":"AAAA"}}`, nil, 400, "", "decode mask"},
+		{"mask of another size", "POST", "/api/v1/cameras/yard/prompts", `{"mask":{"png":"iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGP4DwABAQEAsTj2FAAAAABJRU5ErkJggg=="}}`, nil, 422, "mask", "is 1x1, the frame 320x240"},
+		{"levels of no prompt", "GET", "/api/v1/cameras/yard/prompts/p1/levels", "", nil, 404, "", "no such prompt"},
+		{"levels of no track", "GET", "/api/v1/cameras/yard/tracks/x/levels", "", nil, 404, "", "no such track"},
 		{"id", "POST", "/api/v1/cameras/yard/prompts", `{"id":"a/b","text":["person"]}`, nil, 422, "id", "letters"},
 		{"long id", "POST", "/api/v1/cameras/yard/prompts", `{"id":"` + strings.Repeat("a", 65) + `","text":["person"]}`, nil, 422, "id", "64"},
 		{"unknown word", "POST", "/api/v1/cameras/yard/prompts", `{"text":["perzon"]}`, nil, 422, "text", "near words it knows: person"},
@@ -234,6 +240,29 @@ func TestPromptLife(t *testing.T) {
 	}
 	if a := do(t, "GET", prompts, ""); !bytes.Contains(a.body, []byte(`"id":"gate"`)) {
 		t.Errorf("list: %s", a.body)
+	}
+	if a := do(t, "PATCH", prompts+"/gate", `{"level":1}`); a.status != 200 || !bytes.Contains(a.body, []byte(`"level":1`)) {
+		t.Errorf("change: %d %s", a.status, a.body)
+	}
+	var l struct {
+		Width  int
+		Levels []struct {
+			Level  int
+			Key    uint64
+			Chosen bool
+			Mask   *mask.RLE
+		}
+	}
+	if err := json.Unmarshal(do(t, "GET", prompts+"/gate/levels", "").body, &l); err != nil {
+		t.Fatal(err)
+	}
+	if len(l.Levels) != 3 || l.Levels[0].Level != 2 || l.Levels[0].Chosen || !l.Levels[1].Chosen || l.Width != 320 {
+		t.Errorf("levels %+v, want three, coarse to fine, the second chosen", l)
+	}
+	for _, v := range l.Levels {
+		if m, err := v.Mask.Mask(); err != nil || m.Area() != 400*(v.Level+1)*(v.Level+1) {
+			t.Errorf("level %d: %v", v.Level, err)
+		}
 	}
 	if a := do(t, "DELETE", prompts+"/gate", ""); a.status != 204 || len(a.body) != 0 {
 		t.Errorf("delete: %d %s", a.status, a.body)

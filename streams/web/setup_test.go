@@ -227,9 +227,19 @@ func TestPatchPrompt(t *testing.T) {
 	if a := do(t, "PATCH", prompts+"/a", `{"level":2}`); a.status != 200 {
 		t.Fatalf("%d %s", a.status, a.body)
 	}
-	// The object is looked for where its track is now: in the middle of the box 10,20..50,60.
-	if p := get(); p.Level != 2 || len(p.Points) != 1 || p.Points[0] != (pipeline.Point{X: 30, Y: 40}) {
+	// A level is chosen of what is followed: the prompt stays what it was.
+	if p := get(); p.Level != 2 || len(p.Points) != 1 || p.Points[0] != (pipeline.Point{X: 20, Y: 30}) {
 		t.Errorf("after a level: %+v", p.Prompt)
+	}
+	if a := do(t, "PATCH", prompts+"/a", `{"text":["person"]}`); a.status != 200 {
+		t.Fatalf("%d %s", a.status, a.body)
+	}
+	// Words are asked where the track is now: in the middle of the box 10,20..50,60.
+	if p := get(); p.Level != 2 || len(p.Text) != 1 || len(p.Points) != 1 || p.Points[0] != (pipeline.Point{X: 30, Y: 40}) {
+		t.Errorf("after a text: %+v", p.Prompt)
+	}
+	if a := do(t, "PATCH", prompts+"/a", `{"text":[]}`); a.status != 200 {
+		t.Fatalf("%d %s", a.status, a.body)
 	}
 	if a := do(t, "PATCH", prompts+"/a", `{"box":[1,1,9,9]}`); a.status != 200 {
 		t.Fatalf("%d %s", a.status, a.body)

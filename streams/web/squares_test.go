@@ -200,6 +200,19 @@ func (f *followed) Create(_ context.Context, p pipeline.Prompt) (pipeline.Prompt
 	return st, nil
 }
 
+func (f *followed) Change(_ context.Context, id string, _ pipeline.PromptChange) (pipeline.PromptStatus, error) {
+	return f.Get(id)
+}
+
+func (f *followed) Levels(id string) (pipeline.Levels, error) {
+	_, err := f.Get(id)
+	return pipeline.Levels{}, err
+}
+
+func (f *followed) TrackLevels(uint64) (pipeline.Levels, error) {
+	return pipeline.Levels{}, pipeline.ErrNoTrack
+}
+
 func (f *followed) List() []pipeline.PromptStatus {
 	f.mu.Lock()
 	defer f.mu.Unlock()

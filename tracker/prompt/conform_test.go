@@ -3,6 +3,7 @@ package prompt_test
 import (
 	"testing"
 
+	"outrider/models/levels"
 	"outrider/pipeline"
 	"outrider/pipeline/pipetest"
 	"outrider/tracker"
@@ -15,6 +16,7 @@ func TestSetConforms(t *testing.T) {
 		s := &prompt.Set{
 			Tracks: tr, Texts: pipetest.ColorEncoder{}, Images: pipetest.ColorEncoder{},
 			Distractors: []string{"red", "green", "blue", "no such colour"},
+			NewLadder:   func() prompt.Ladder { return &levels.Ladder{} },
 		}
 		return pipetest.PromptsUnderTest{Prompts: s, Stages: []pipeline.Stage{tr, s}, Texts: true, Unknown: "xylophone"}
 	}

@@ -1,6 +1,7 @@
 package prompt
 
 import (
+	"context"
 	"fmt"
 	"math"
 	"time"
@@ -27,7 +28,7 @@ type trial struct {
 const trialFrames = 3
 
 // resolve answers a new geometric prompt, on the frame it names or on r.
-func (s *Set) resolve(r *pipeline.Result, e *entry) {
+func (s *Set) resolve(ctx context.Context, r *pipeline.Result, e *entry) error {
 	k := s.history.n - 1
 	late := ""
 	if at := e.status.At; at != nil {
@@ -42,6 +43,13 @@ func (s *Set) resolve(r *pipeline.Result, e *entry) {
 	m := s.history.at(k)
 	a := e.target.find(m.segs)
 	e.status.Alternatives = a.alternatives
+	e.asked = r.Frame.Captured
+	if a.index >= 0 && len(e.words.any) > 0 {
+		if err := s.choose(ctx, r, e, k, &a); err != nil {
+			e.status.Why = "nothing there: the words could not be compared"
+			return err
+		}
+	}
 	drawn := e.target.mask != nil && k == s.history.n-1
 	if a.index < 0 {
 		e.status.Why = a.why + late
@@ -51,7 +59,7 @@ func (s *Set) resolve(r *pipeline.Result, e *entry) {
 				s.take(r, e, id)
 			}
 		}
-		return
+		return nil
 	}
 	seg := m.segs[a.index]
 	index, id := s.history.carry(k, a.index, func(id uint64) bool { return trackOf(r, id) != nil })
@@ -61,14 +69,16 @@ func (s *Set) resolve(r *pipeline.Result, e *entry) {
 	}
 	if id == 0 {
 		e.status.Why = "nothing there: what was there is out of sight since" + late
-		return
+		return nil
 	}
-	e.status.Score = seg.score
+	e.status.Score = a.score
 	e.status.Why = a.why + late
+	e.aim(&seg)
 	s.take(r, e, id)
 	if drawn {
 		s.Tracks.Outline(r, id, e.target.mask)
 	}
+	return nil
 }
 
 // take ties a track to a prompt.

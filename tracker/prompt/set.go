@@ -55,15 +55,25 @@ type Set struct {
 
 	History time.Duration // how far back a frame time may lie, default 2 s
 
+	// NewLadder makes the levels of one object; nil for prompts without levels to list and choose.
+	NewLadder func() Ladder
+
+	// Refiner segments prompted objects anew on key frames; nil for none. Refine says when.
+	Refiner pipeline.Refiner
+	Refine  Refine
+
 	mu      sync.Mutex // guards what follows
 	prompts []*entry   // oldest first
 	waiting []*request
+	changes []*change
 	freed   []uint64 // tracks of deleted prompts, to be unpinned
 	w, h    int
+	seq     uint64
 
 	history history
 	words   words
 	looks   looks
+	refined refinery
 }
 
 // entry is a prompt that has been answered at least once.
@@ -79,6 +89,9 @@ type entry struct {
 	anew   bool          // the stream was reset since, or the program started
 	trial  trial
 	ballot []ballot // of text prompts, ids ascending
+	fits   []fitting
+	climb  climb     // of geometric prompts
+	asked  time.Time // when words were last asked about a point
 }
 
 // request is a Create that waits for a frame.
@@ -170,7 +183,7 @@ func (s *Set) taken(id string) bool {
 }
 
 func clonePrompt(p pipeline.Prompt) pipeline.Prompt {
-	p.Points, p.Labels, p.Text = slices.Clone(p.Points), slices.Clone(p.Labels), slices.Clone(p.Text)
+	p.Points, p.Labels, p.Text, p.Zone = slices.Clone(p.Points), slices.Clone(p.Labels), slices.Clone(p.Text), slices.Clone(p.Zone)
 	if p.Box != nil {
 		b := *p.Box
 		p.Box = &b
@@ -267,6 +280,10 @@ func (e *entry) copy() pipeline.PromptStatus {
 		b := *c.AnswerBox
 		c.AnswerBox = &b
 	}
+	if c.Refined != nil {
+		f := *c.Refined
+		c.Refined = &f
+	}
 	return c
 }
 
@@ -301,7 +318,7 @@ func (s *Set) Process(ctx context.Context, r *pipeline.Result) error {
 	}
 	s.defaults()
 	s.mu.Lock()
-	s.w, s.h = r.Frame.Width, r.Frame.Height
+	s.w, s.h, s.seq = r.Frame.Width, r.Frame.Height, r.Frame.Seq
 	for _, id := range s.freed {
 		s.Tracks.Unpin(r, id)
 		s.Tracks.Name(r, id, "", 0)
@@ -309,18 +326,23 @@ func (s *Set) Process(ctx context.Context, r *pipeline.Result) error {
 	s.repin(r)
 	s.freed = s.freed[:0]
 	s.history.add(r, s.History)
-	s.intake(r)
+	err := s.intake(ctx, r)
 	for _, e := range s.prompts {
 		if e.target.kind != pipeline.PromptText {
-			s.follow(r, e)
+			if e.undecided() {
+				err = errors.Join(err, s.retryWords(ctx, r, e))
+			} else {
+				s.follow(r, e)
+			}
+			s.step(r, e)
 		}
 	}
+	s.change(r)
 	needed := len(s.Labels) > 0 || slices.ContainsFunc(s.prompts, (*entry).wantsLooks)
 	s.mu.Unlock()
 
-	var err error
 	if needed && s.Images != nil && s.Texts != nil {
-		err = s.look(ctx, r)
+		err = errors.Join(err, s.look(ctx, r))
 	}
 
 	s.mu.Lock()
@@ -334,7 +356,7 @@ func (s *Set) Process(ctx context.Context, r *pipeline.Result) error {
 	}
 	s.label(r)
 	s.answer()
-	return err
+	return errors.Join(err, s.refine(r))
 }
 
 // repin gives tracks that were freed of one prompt back to another that has them too.
@@ -350,7 +372,8 @@ func (s *Set) repin(r *pipeline.Result) {
 }
 
 // intake makes entries of waiting requests. Those that the frame refuses are answered.
-func (s *Set) intake(r *pipeline.Result) {
+func (s *Set) intake(ctx context.Context, r *pipeline.Result) error {
+	var err error
 	keep := s.waiting[:0]
 	for _, q := range s.waiting {
 		if q.frames == 0 {
@@ -365,7 +388,7 @@ func (s *Set) intake(r *pipeline.Result) {
 			case q.memory != nil:
 				e.recall(r, q.memory)
 			case e.target.kind != pipeline.PromptText:
-				s.resolve(r, e)
+				err = errors.Join(err, s.resolve(ctx, r, e))
 			}
 		}
 		q.frames++
@@ -373,6 +396,7 @@ func (s *Set) intake(r *pipeline.Result) {
 	}
 	clear(s.waiting[len(keep):])
 	s.waiting = keep
+	return err
 }
 
 // fits refuses a prompt that lies outside the frame.
@@ -412,6 +436,7 @@ func (s *Set) Reset(uint32) {
 	defer s.mu.Unlock()
 	s.history.clear()
 	s.looks.clear()
+	s.refined.clear()
 	s.freed = s.freed[:0]
 	s.w, s.h = 0, 0
 	for _, e := range s.prompts {
@@ -419,5 +444,6 @@ func (s *Set) Reset(uint32) {
 			e.anew, e.lost = true, e.last.at
 		}
 		e.drop("the stream started anew")
+		e.climb.reset()
 	}
 }

@@ -49,7 +49,9 @@ func newTarget(p *pipeline.Prompt) (target, error) {
 
 // answer is what a target finds among the segments of a frame.
 type answer struct {
-	index        int // -1 for nothing
+	index        int   // -1 for nothing
+	levels       []int // a point's: what it can mean, fine to coarse
+	score        float64
 	why          string
 	alternatives []pipeline.Alternative
 }
@@ -119,7 +121,7 @@ func (t *target) findPoint(segs []segment) answer {
 	}
 	levels := chain(segs, fit)
 	level := min(t.level, len(levels)-1)
-	a := answer{index: levels[level]}
+	a := answer{index: levels[level], levels: levels, score: segs[levels[level]].score}
 	switch {
 	case len(fit) == 1:
 		a.why = "the only segment at the point"
@@ -197,7 +199,7 @@ func (t *target) findRegion(segs []segment) answer {
 		}
 		return a
 	}
-	a.index = best
+	a.index, a.score = best, most
 	a.why = fmt.Sprintf("the segment that overlaps the %s most, by %.0f %%", name, 100*most)
 	a.alternatives = slices.DeleteFunc(a.alternatives, func(x pipeline.Alternative) bool { return x.Box == segs[best].box && x.Score == most })
 	slices.SortStableFunc(a.alternatives, func(x, y pipeline.Alternative) int {

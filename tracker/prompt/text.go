@@ -6,10 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"sync"
+	"time"
 
 	"outrider/pipeline"
+	"outrider/pipeline/mask"
 )
 
 // words caches the embeddings of competing words.
@@ -30,11 +31,7 @@ type query struct {
 	any    []word // one of these
 	not    []word // none of these
 	rivals []word // better than these
-	where  *pipeline.Box
 }
-
-// negation excludes what follows it.
-const negation = "not:"
 
 // sameMeaning is the cosine of two texts from which they are no rivals: "person" and
 // "pedestrian" mean one thing.
@@ -46,22 +43,11 @@ func (s *Set) parse(ctx context.Context, p *pipeline.Prompt) (query, error) {
 		return query{}, &pipeline.PromptError{ID: p.ID, Field: "text", Reason: "this camera runs without a text model; use a point, a box or a mask, or start with the text model on"}
 	}
 	var q query
-	var texts []string
-	var excluded []bool
-	for i, t := range p.Text {
-		t = strings.TrimSpace(t)
-		not := false
-		if len(t) >= len(negation) && strings.EqualFold(t[:len(negation)], negation) {
-			not, t = true, strings.TrimSpace(t[len(negation):])
-		}
-		if t == "" {
-			return query{}, &pipeline.PromptError{ID: p.ID, Field: "text", Reason: fmt.Sprintf("text %d is empty", i)}
-		}
-		texts, excluded = append(texts, t), append(excluded, not)
+	wanted, not, err := p.Words()
+	if err != nil {
+		return query{}, err
 	}
-	if !slices.Contains(excluded, false) {
-		return query{}, &pipeline.PromptError{ID: p.ID, Field: "text", Reason: `only exclusions: say what to look for besides "not: ..."`}
-	}
+	texts := slices.Concat(wanted, not)
 	vecs, err := s.Texts.EncodeTexts(ctx, texts)
 	if err != nil {
 		return query{}, fmt.Errorf("prompt %q: %w", p.ID, err)
@@ -70,10 +56,10 @@ func (s *Set) parse(ctx context.Context, p *pipeline.Prompt) (query, error) {
 		return query{}, fmt.Errorf("prompt %q: embed %d texts: got %d vectors", p.ID, len(texts), len(vecs))
 	}
 	for i, t := range texts {
-		if w := (word{t, vecs[i]}); excluded[i] {
-			q.not = append(q.not, w)
-		} else {
+		if w := (word{t, vecs[i]}); i < len(wanted) {
 			q.any = append(q.any, w)
+		} else {
+			q.not = append(q.not, w)
 		}
 	}
 	rivals, err := s.competitors(ctx)
@@ -84,10 +70,6 @@ func (s *Set) parse(ctx context.Context, p *pipeline.Prompt) (query, error) {
 		if !slices.ContainsFunc(q.any, func(w word) bool { return dot(w.vec, r.vec) > sameMeaning }) {
 			q.rivals = append(q.rivals, r)
 		}
-	}
-	if p.Box != nil {
-		b := *p.Box
-		q.where = &b
 	}
 	return q, nil
 }
@@ -149,6 +131,22 @@ type ballot struct {
 	sim    float64
 }
 
+// fit is the wanted word that v fits best, its cosine, and by how much that is above all others'.
+func (q *query) fit(v []float32) (i int, cosine, lead float64) {
+	i, cosine = best(q.any, v)
+	_, rival := best(q.rivals, v)
+	_, not := best(q.not, v)
+	return i, cosine, cosine - max(rival, not)
+}
+
+// threshold is the least cosine that a prompt asks for.
+func (s *Set) threshold(e *entry) float64 {
+	if e.status.MinCos > 0 {
+		return e.status.MinCos
+	}
+	return s.Threshold
+}
+
 // tally counts the ballot of a track, from memory when nothing was added since.
 func (s *Set) tally(e *entry, k *look) ballot {
 	i, ok := slices.BinarySearchFunc(e.ballot, k.id, func(b ballot, id uint64) int { return cmp.Compare(b.id, id) })
@@ -164,14 +162,12 @@ func (s *Set) tally(e *entry, k *look) ballot {
 	count := make([]int, len(q.any))
 	k.each(func(v []float32) {
 		b.n++
-		i, c := best(q.any, v)
-		_, rival := best(q.rivals, v)
-		_, not := best(q.not, v)
-		if c < s.Threshold || c < rival+s.Margin || c < not+s.Margin {
+		i, c, lead := q.fit(v)
+		if c < s.threshold(e) || lead < s.Margin {
 			return
 		}
 		b.yes++
-		if m := 2 * s.Margin; c >= rival+m && c >= not+m {
+		if lead >= 2*s.Margin {
 			b.clear++
 		}
 		b.sim += c
@@ -191,7 +187,8 @@ const needed = 2
 
 // collect gives a text prompt the tracks that fit it, and takes away those that turn out not
 // to: a track joins with two votes and the majority, or at its first look when that is clear,
-// and leaves below a third.
+// and leaves below a third. Of more than the prompt asks for, those of the best mean cosine
+// stay.
 func (s *Set) collect(r *pipeline.Result, e *entry) {
 	st := &e.status
 	st.State, st.TrackID, st.TrackIDs, st.AnswerBox, st.Score = pipeline.PromptSearching, 0, nil, nil, 0
@@ -199,6 +196,7 @@ func (s *Set) collect(r *pipeline.Result, e *entry) {
 	e.tracks = nil
 	e.ballot = slices.DeleteFunc(e.ballot, func(b ballot) bool { return s.looks.get(b.id) == nil })
 	known, seen := 0, 0
+	e.fits = e.fits[:0]
 	for i := range r.Tracks {
 		t := &r.Tracks[i]
 		mine := slices.Contains(had, t.ID)
@@ -211,16 +209,20 @@ func (s *Set) collect(r *pipeline.Result, e *entry) {
 			known++
 		}
 		b := s.tally(e, k)
-		in := e.words.where == nil || e.words.where.Contains(t.Box.Center())
+		in := e.status.Searches(t.Box.Center())
 		switch {
 		case mine:
 			in = 3*b.yes >= b.n && b.yes > 0
 		default:
 			in = in && (b.yes >= needed && 2*b.yes > b.n || b.n < needed && b.clear > 0)
 		}
-		if !in {
-			continue
+		if in {
+			e.fits = append(e.fits, fitting{track: i, ballot: b, mine: mine})
 		}
+	}
+	fits := len(e.fits)
+	for _, f := range s.best(e) {
+		t, b, mine := &r.Tracks[f.track], f.ballot, f.mine
 		e.tracks = append(e.tracks, t.ID)
 		st.TrackIDs = append(st.TrackIDs, t.ID)
 		if t.PromptID == "" {
@@ -242,12 +244,108 @@ func (s *Set) collect(r *pipeline.Result, e *entry) {
 	}
 	switch {
 	case st.TrackID != 0:
-		st.Why = fmt.Sprintf("%d of the %d tracks in sight fit the words", len(st.TrackIDs), seen)
+		st.Why = fmt.Sprintf("%d of the %d tracks in sight fit the words", fits, seen)
+		if fits > len(st.TrackIDs) {
+			st.Why += fmt.Sprintf("; the best %d are taken", len(st.TrackIDs))
+		}
 	case known < seen:
 		st.Why = fmt.Sprintf("nothing there yet: %d of the %d tracks in sight have been looked at", known, seen)
 	default:
 		st.Why = fmt.Sprintf("nothing there: none of the %d tracks in sight fits the words", seen)
 	}
+}
+
+// fitting is a track that fits a text prompt.
+type fitting struct {
+	track int // index into r.Tracks
+	mine  bool
+	ballot
+}
+
+// best are the tracks of e.fits that the prompt takes, ids ascending. One that it has already
+// is dropped only for one that is clearly better.
+func (s *Set) best(e *entry) []fitting {
+	if k := e.status.TopK; k > 0 && len(e.fits) > k {
+		worth := func(f *fitting) float64 {
+			if f.mine {
+				return f.sim + s.Margin/2
+			}
+			return f.sim
+		}
+		slices.SortStableFunc(e.fits, func(a, b fitting) int { return cmp.Compare(worth(&b), worth(&a)) })
+		e.fits = e.fits[:k]
+		slices.SortFunc(e.fits, func(a, b fitting) int { return a.track - b.track })
+	}
+	return e.fits
+}
+
+// choose lets the words of a point prompt pick one of the levels in a, found in moment k: the
+// one that fits them best. The regions are those of the present frame, six at most, embedded
+// at once, since somebody waits for the answer.
+func (s *Set) choose(ctx context.Context, r *pipeline.Result, e *entry, k int, a *answer) error {
+	var levels []int
+	var regions []pipeline.Region
+	for _, i := range a.levels {
+		index, id := s.history.carry(k, i, func(id uint64) bool { return trackOf(r, id) != nil })
+		switch {
+		case index >= 0:
+			regions = append(regions, regionOf(r.Segments[index].Box, r.Segments[index].Mask))
+		case id != 0:
+			t := trackOf(r, id)
+			regions = append(regions, regionOf(t.Box, t.Mask))
+		default:
+			continue
+		}
+		levels = append(levels, i)
+	}
+	vecs, err := s.Images.EncodeRegions(ctx, r.Frame, regions)
+	if err != nil {
+		return fmt.Errorf("prompt %q: embed %d levels: %w", e.status.ID, len(regions), err)
+	}
+	top, most, nearest := -1, 0.0, -1.0
+	for n, v := range vecs {
+		if len(v) == 0 {
+			continue
+		}
+		_, c, lead := e.words.fit(v)
+		nearest = max(nearest, c)
+		if c >= s.threshold(e) && lead >= s.Margin && (top < 0 || c > most) {
+			top, most = n, c
+		}
+	}
+	if top < 0 {
+		a.index = -1
+		a.why = fmt.Sprintf("nothing matches: of %d segments at the point the nearest has similarity %.2f, wanted is %.2f and %.2f more than any other word", len(levels), nearest, s.threshold(e), s.Margin)
+		return nil
+	}
+	a.index, a.score = levels[top], most
+	a.why = fmt.Sprintf("of %d segments at the point the one that fits the words best, similarity %.2f", len(levels), most)
+	return nil
+}
+
+// undecided reports whether the words of a point prompt have fitted nothing at the point yet.
+// Such a prompt takes nothing that merely stands there.
+func (e *entry) undecided() bool {
+	return e.target.kind == pipeline.PromptPoint && len(e.words.any) > 0 && len(e.tracks) == 0 && e.first == nil
+}
+
+// retry is the time between two answers of an undecided prompt.
+const retry = time.Second
+
+// retryWords answers an undecided prompt anew, now and then.
+func (s *Set) retryWords(ctx context.Context, r *pipeline.Result, e *entry) error {
+	if d := r.Frame.Captured.Sub(e.asked); d >= 0 && d < retry {
+		return nil
+	}
+	return s.resolve(ctx, r, e)
+}
+
+func regionOf(b pipeline.Box, m *mask.Mask) pipeline.Region {
+	g := pipeline.Region{Box: b}
+	if m != nil {
+		g.Mask = m
+	}
+	return g
 }
 
 // label names every track that no text prompt has named with the best of Labels.

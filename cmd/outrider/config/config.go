@@ -97,6 +97,12 @@ type Model struct {
 	Threads     int     `yaml:"threads"`
 	Fallback    string  `yaml:"fallback"` // cpu: run there when the device cannot; empty: fail
 
+	// Refine is a SAM, MobileSAM or HQ-SAM pair that segments prompted objects anew on key frames: a
+	// name of the catalogue, a folder, or encoder.onnx,decoder.onnx. File may name a pair too.
+	Refine      string   `yaml:"refine"`
+	RefineEvery Duration `yaml:"refine_every"` // between two key frames of one object
+	Grid        int      `yaml:"grid"`         // points a side with which a pair segments everything
+
 	// Shape fixes the input of a model that leaves it open, like 640x384: TensorRT, OpenVINO and
 	// CoreML compile the network for one shape. Frames are letterboxed into it.
 	Shape       string `yaml:"shape"`
@@ -178,15 +184,23 @@ type Prompt struct {
 	Text   []string    `yaml:"text"`
 	Points [][]float64 `yaml:"points"` // [[x, y], ...] in frame pixels
 	Labels []int       `yaml:"labels"`
-	Box    []float64   `yaml:"box"` // [x1, y1, x2, y2]
+	Box    []float64   `yaml:"box"`  // [x1, y1, x2, y2]
+	Zone   [][]float64 `yaml:"zone"` // with text: corners of a polygon to search in
+	Mask   string      `yaml:"mask"` // a PNG or COCO RLE file of the frame's size
 	Level  int         `yaml:"level"`
+	TopK   int         `yaml:"top_k"`     // with text: the best so many, 0 for all that fit
+	MinCos float64     `yaml:"threshold"` // with text: the least cosine, 0 for the encoder's own
 }
 
-// Pipeline returns the prompt in the pipeline's terms. Validate has checked the lengths.
+// Pipeline returns the prompt in the pipeline's terms, without its mask, which is in a file.
+// Validate has checked the lengths.
 func (p Prompt) Pipeline() pipeline.Prompt {
-	q := pipeline.Prompt{ID: p.ID, Text: p.Text, Labels: p.Labels, Level: p.Level}
+	q := pipeline.Prompt{ID: p.ID, Text: p.Text, Labels: p.Labels, Level: p.Level, TopK: p.TopK, MinCos: p.MinCos}
 	for _, xy := range p.Points {
 		q.Points = append(q.Points, pipeline.Point{X: xy[0], Y: xy[1]})
+	}
+	for _, xy := range p.Zone {
+		q.Zone = append(q.Zone, pipeline.Point{X: xy[0], Y: xy[1]})
 	}
 	if len(p.Box) == 4 {
 		q.Box = &pipeline.Box{X1: p.Box[0], Y1: p.Box[1], X2: p.Box[2], Y2: p.Box[3]}
@@ -203,7 +217,7 @@ func Default() Config {
 		WebRTC:  WebRTC{UDPPort: 8555, Codec: "vp8", Mode: "exact", ExactBudget: Duration(120 * time.Millisecond), Bitrate: 2500, MaxViewers: 32},
 		MQTT:    MQTT{URL: "embedded", Listen: "127.0.0.1:1883", Prefix: "outrider", HomeAssistant: true, Stats: Duration(time.Minute)},
 		Store:   Store{Events: Events{Retain: Duration(14 * 24 * time.Hour), MaxSize: 10 << 30}},
-		Model:   Model{Name: "everything-nano", Input: 640, Confidence: 0.25, IoU: 0.7, MaxSegments: 100, Device: "auto", Precision: "fp32"},
+		Model:   Model{Name: "everything-nano", Input: 640, Confidence: 0.25, IoU: 0.7, MaxSegments: 100, Device: "auto", Precision: "fp32", RefineEvery: Duration(2 * time.Second), Grid: 32},
 		Text:    Text{Name: "clip-mini", Labels: []string{"person", "car", "bicycle", "truck", "bus", "dog"}},
 		Batch:   Batch{Max: 8, Wait: Duration(5 * time.Millisecond)},
 		Tracker: Tracker{GMC: "auto"},

@@ -8,6 +8,8 @@ import (
 	"sort"
 	"strings"
 	"time"
+
+	"outrider/pipeline/mask"
 )
 
 var cameraName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$`)
@@ -76,6 +78,10 @@ func (c *Config) Validate() error {
 		return bad("model.iou", "%v, want more than 0 and at most 1", c.Model.IoU)
 	case c.Model.MaxSegments < 1 || c.Model.MaxSegments > 1000:
 		return bad("model.max_segments", "%d, want 1 to 1000", c.Model.MaxSegments)
+	case c.Model.RefineEvery <= 0:
+		return bad("model.refine_every", "%v, want more than 0", c.Model.RefineEvery)
+	case c.Model.Grid < 1 || c.Model.Grid > 256:
+		return bad("model.grid", "%d, want 1 to 256 points a side", c.Model.Grid)
 	case c.Model.Threads < 0 || c.Model.Threads > 1024:
 		return bad("model.threads", "%d, want 0 (automatic) to 1024", c.Model.Threads)
 	case c.Model.GPUMemory < 0:
@@ -132,6 +138,11 @@ func (c Camera) validate(key, name string, bad func(key, format string, args ...
 				return bad(fmt.Sprintf("%s.points[%d]", at, j), "%d numbers, want x and y", len(xy))
 			}
 		}
+		for j, xy := range p.Zone {
+			if len(xy) != 2 {
+				return bad(fmt.Sprintf("%s.zone[%d]", at, j), "%d numbers, want x and y", len(xy))
+			}
+		}
 		if n := len(p.Box); n != 0 && n != 4 {
 			return bad(at+".box", "%d numbers, want x1, y1, x2, y2", n)
 		}
@@ -140,6 +151,9 @@ func (c Camera) validate(key, name string, bad func(key, format string, args ...
 		}
 		ids[p.ID] = true
 		q := p.Pipeline()
+		if p.Mask != "" { // read when the camera starts; here it only stands in its place
+			q.Mask = &mask.RLE{Size: [2]int{1, 1}, Counts: "01"}
+		}
 		if err := q.Validate(0, 0); err != nil {
 			return bad(at, "%v", err)
 		}
