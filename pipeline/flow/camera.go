@@ -22,7 +22,7 @@ type Camera struct {
 
 // What a camera's motion is believed with, and when it counts as none.
 const (
-	cellSide     = 20   // pixels of the compared picture: at most 16 x 9 corners
+	cellSide     = 24   // pixels of the compared picture: at most 13 x 8 corners
 	agreeWithin  = 1.5  // pixels of the compared picture
 	fewest       = 10   // pairs of points that agree
 	fewestShare  = 0.4  // of all pairs

@@ -17,7 +17,7 @@ type Pair struct {
 	ok      []bool
 }
 
-// At pairWidth a frame takes about a millisecond; half of it loses small objects. With
+// At pairWidth the camera takes two milliseconds a frame; half of it loses small objects. With
 // pairRadius a window keeps to one object at that size.
 const (
 	pairWidth  = 320
