@@ -14,9 +14,9 @@ import (
 
 	"go.uber.org/goleak"
 
-	"outrider/streams/capture/child"
-
 	"outrider/cmd/outrider/config"
+	"outrider/streams/capture/child"
+	"outrider/streams/web/webtest"
 )
 
 // TestMain lets this test binary stand in for the program where that starts itself again as
@@ -25,7 +25,7 @@ func TestMain(m *testing.M) {
 	if len(os.Args) > 1 && os.Args[1] == child.Argument {
 		os.Exit(child.Main(os.Stdin, os.Stderr))
 	}
-	goleak.VerifyTestMain(m)
+	goleak.VerifyTestMain(webtest.Main{M: m})
 }
 
 // buffer is an output that may be read while it is written.

@@ -5,9 +5,11 @@ import (
 	"testing"
 
 	"go.uber.org/goleak"
+
+	"outrider/streams/web/webtest"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { goleak.VerifyTestMain(webtest.Main{M: m}) }
 
 // shotDir is where screenshots are kept for people to look at, by OUTRIDER_SHOTS; empty: they
 // go with the test.

@@ -58,6 +58,9 @@ func TestBrowserRooms(t *testing.T) {
 		e.Track.ID, e.Track.Label, e.Track.Score = uint64(i), []string{"person", "car"}[i%2], .8
 		publish(t, s.server, e)
 	}
+	update := event("yard", "100", pipeline.EventUpdated, now)
+	update.Track.ID = 500 // a steady update, which nobody reviews
+	publish(t, s.server, update)
 	p := webtest.Open(t, s.url+"/review", webtest.Options{Width: 1440, Height: 900})
 
 	t.Run("review", func(t *testing.T) {

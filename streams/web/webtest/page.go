@@ -5,9 +5,7 @@ import (
 	"fmt"
 	"net/url"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -36,43 +34,22 @@ type Page struct {
 	problems []string
 }
 
-// browsers are the names that a Chromium may have.
-var browsers = []string{"chromium", "chromium-browser", "google-chrome", "google-chrome-stable"}
-
 // patience bounds one act of the browser.
 const patience = 20 * time.Second
 
-// Open starts a browser and loads address. The test is skipped when no browser is installed.
-// The browser ends with the test.
+// Open loads address in a window of its own, without cookies or storage of others. The test is
+// skipped when no browser is installed. The window is closed with the test; the browser, which
+// all tests of a process share, by [Main].
 func Open(t testing.TB, address string, o Options) *Page {
 	t.Helper()
-	path := ""
-	for _, n := range browsers {
-		if p, err := exec.LookPath(n); err == nil {
-			path = p
-			break
-		}
-	}
-	if path == "" {
-		t.Skipf("no browser: none of %s is installed (Debian: apt-get install chromium)", strings.Join(browsers, ", "))
-	}
-	alloc, endAlloc := chromedp.NewExecAllocator(context.Background(),
-		chromedp.ExecPath(path), chromedp.NoFirstRun, chromedp.NoDefaultBrowserCheck,
-		chromedp.Flag("headless", true), chromedp.Flag("no-sandbox", true), chromedp.Flag("disable-gpu", true),
-		chromedp.Flag("disable-background-networking", true), chromedp.Flag("disable-component-update", true),
-		chromedp.Flag("disable-sync", true), chromedp.Flag("disable-dev-shm-usage", true), chromedp.Flag("disable-extensions", true),
-		chromedp.Flag("autoplay-policy", "no-user-gesture-required"),
-		// Hidden addresses (mDNS) need multicast, which containers often lack.
-		chromedp.Flag("disable-features", "WebRtcHideLocalIpsWithMdns"))
-	ctx, endPage := chromedp.NewContext(alloc)
+	ctx, end := chromedp.NewContext(start(t), chromedp.WithNewBrowserContext())
 	t.Cleanup(func() {
 		_ = chromedp.Cancel(ctx) // it is gone already when this fails
-		endPage()
-		endAlloc()
+		end()
 	})
 	p := &Page{t: t, ctx: ctx}
-	if err := chromedp.Listen(ctx, p.listen); err != nil { // starts the browser
-		t.Fatalf("browser: start %s: %v", path, err)
+	if err := chromedp.Listen(ctx, p.listen); err != nil { // opens the window
+		t.Fatalf("browser: open a window: %v", err)
 	}
 	p.do("watch the console", command(log.Enable, cdp.Empty{}))
 	p.Look(o)

@@ -120,7 +120,6 @@ export default {
 	'review.empty': 'No event fits. Widen the filter, or wait.',
 	'review.new': {one: 'Show {n} new event', other: 'Show {n} new events'},
 	'review.timeline': 'Timeline of events.',
-	'review.timeline.empty': 'no events here',
 	'review.timeline.summary': '{n} events from {from} to {to}.',
 	'review.zoom.in': 'Shorter time',
 	'review.zoom.out': 'Longer time',

@@ -4,6 +4,9 @@ import {query, setQuery} from '../router.js';
 
 export const names = ['camera', 'kind', 'label', 'zone', 'state', 'from', 'to'];
 
+// All but the steady updates of tracks.
+export const kinds = ['started', 'lost', 'resumed', 'ended', 'zone_enter', 'zone_leave', 'loitering', 'trip', 'line_crossed', 'left_behind', 'removed', 'stationary', 'moving'];
+
 /** The filter of the address; unknown values are left out. */
 export function read() {
 	const f = {};
@@ -23,7 +26,7 @@ export function write(f) {
 
 /** The query of an API call. */
 export function search(f, more = {}) {
-	const q = new URLSearchParams();
+	const q = new URLSearchParams({kind: kinds});
 	for (const n of names) {
 		if (!f[n]) continue;
 		q.set(n, n === 'from' || n === 'to' ? new Date(f[n]).toISOString() : f[n]);
@@ -34,7 +37,7 @@ export function search(f, more = {}) {
 
 /** Whether a new event belongs to what the filter shows. */
 export function matches(f, e) {
-	return (!f.camera || f.camera === e.camera) && (!f.kind || f.kind.split(',').includes(e.kind)) &&
+	return (!f.camera || f.camera === e.camera) && (f.kind ? f.kind.split(',') : kinds).includes(e.kind) &&
 		(!f.label || f.label === e.track.label) && (!f.from || Date.parse(e.time) >= Date.parse(f.from)) &&
 		(!f.to || Date.parse(e.time) < Date.parse(f.to)) && f.state !== 'flagged' &&
 		(!f.zone || e.zone === f.zone);

@@ -9,11 +9,10 @@ import {replace} from '../router.js';
 import {dayTime, fromField, span, toField, zone} from '../time.js';
 import {t} from '../i18n/text.js';
 import * as history from '../live/undo.js';
-import {matches, names, read, search, write} from './filter.js';
+import {kinds, matches, names, read, search, write} from './filter.js';
 import './timeline.js';
 
 const page = 60;
-const kinds = ['started', 'lost', 'resumed', 'ended', 'zone_enter', 'zone_leave', 'loitering', 'trip', 'line_crossed', 'left_behind', 'removed', 'stationary', 'moving'];
 
 class Review extends HTMLElement {
 	#events = [];
@@ -231,7 +230,7 @@ class Review extends HTMLElement {
 	}
 
 	#new(e) {
-		if (!e || !matches(this.filter, e) || this.filter.to || e.kind === 'updated' || this.#events.some((x) => x.id === e.id)) return;
+		if (!e || !matches(this.filter, e) || this.filter.to || this.#events.some((x) => x.id === e.id)) return;
 		this.#fresh++;
 		this.fresh.hidden = false;
 		text(this.fresh, t('review.new', {n: this.#fresh}));

@@ -199,7 +199,7 @@ class Timeline extends HTMLElement {
 		}
 		if (!cameras.length) {
 			g.fillStyle = colour('--muted');
-			g.fillText(t('review.timeline.empty'), 4, axis + lane / 2);
+			g.fillText(t('review.empty'), 4, axis + lane / 2);
 		}
 		if (this.playhead >= this.from && this.playhead <= this.to) {
 			g.fillStyle = colour('--text');
