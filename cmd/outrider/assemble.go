@@ -187,7 +187,7 @@ func (s *service) startSinks() error {
 	s.sink(metrics)
 	s.web = &web.Server{
 		Listen: c.Web.Listen, Hosts: c.Web.Hosts, Directory: &s.engine, WHEP: s.rtc, WHEPOrigins: c.WebRTC.Origins, Events: pastEvents{s.store},
-		Recordings: recordings{s.record}, Storage: s.storage, Problems: s.problems, Setup: s.setup, Models: s.catalogue, Registry: metrics.Registry, Build: build, Ready: s.ready, Log: s.Log,
+		Recordings: recordings{s.record}, Storage: s.storage, Problems: s.problems, Setup: s.setup, SetupAnywhere: c.Web.Setup == "anywhere", Models: s.catalogue, Registry: metrics.Registry, Build: build, Ready: s.ready, Log: s.Log,
 	}
 	if err := s.web.Initialize(); err != nil {
 		return err

@@ -27,18 +27,20 @@ type Server struct {
 	Listen      string   // host:port; port 0 takes a free one
 	Hosts       []string // further names that browsers may use for this server
 	Directory   Directory
-	WHEP        http.Handler        // serves /whep/{cam} and its sessions; nil: 503
-	WHEPOrigins []string            // pages of other origins that WHEP is open to, "*" for any; its answers say so too
-	Events      Events              // past events; nil: the newest few hundred, from memory
-	Recordings  Recordings          // pictures and clips of the past; nil: none are kept
-	Setup       Setup               // configuration and cameras; nil: nothing can be changed
-	Models      func() []Model      // the catalogue; may be nil
-	Registry    prometheus.Gatherer // behind /metrics; nil: 503
-	Build       Build
-	Storage     func() Storage  // what recordings take; may be nil
-	Problems    func() []string // sentences about what needs somebody now; may be nil
-	Ready       func() error    // why the service is not ready, nil when it is; may be nil
-	Log         *slog.Logger    // nil for none
+	WHEP        http.Handler // serves /whep/{cam} and its sessions; nil: 503
+	WHEPOrigins []string     // pages of other origins that WHEP is open to, "*" for any; its answers say so too
+	Events      Events       // past events; nil: the newest few hundred, from memory
+	Recordings  Recordings   // pictures and clips of the past; nil: none are kept
+	Setup       Setup        // configuration and cameras; nil: nothing can be changed
+	// SetupAnywhere lets other machines change what Setup changes; else only this one may.
+	SetupAnywhere bool
+	Models        func() []Model      // the catalogue; may be nil
+	Registry      prometheus.Gatherer // behind /metrics; nil: 503
+	Build         Build
+	Storage       func() Storage  // what recordings take; may be nil
+	Problems      func() []string // sentences about what needs somebody now; may be nil
+	Ready         func() error    // why the service is not ready, nil when it is; may be nil
+	Log           *slog.Logger    // nil for none
 
 	hosts    hostList
 	listener net.Listener

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"strings"
 	"time"
@@ -101,15 +102,27 @@ type TestStep struct {
 // cameraTestTime bounds the test of a camera.
 const cameraTestTime = 25 * time.Second
 
-func (s *Server) setup() (Setup, error) {
+// setup is the way to read and change settings. There are no users yet, so whoever is on
+// another machine may not change anything unless SetupAnywhere says so: a camera's source can
+// name any file of this machine and any pipeline.
+func (s *Server) setup(r *http.Request) (Setup, error) {
 	if s.Setup == nil {
 		return nil, problem(http.StatusConflict, "this process cannot be configured while it runs")
+	}
+	if r.Method != http.MethodGet && r.Method != http.MethodHead && !s.SetupAnywhere && !local(r) {
+		return nil, problem(http.StatusForbidden, "cameras and configuration are changed from the machine that outrider runs on; set web.setup: anywhere to allow it from others, behind a proxy with a login")
 	}
 	return s.Setup, nil
 }
 
+// local tells whether a request comes from this machine.
+func local(r *http.Request) bool {
+	a, err := netip.ParseAddrPort(r.RemoteAddr)
+	return err == nil && a.Addr().Unmap().IsLoopback()
+}
+
 func (s *Server) getConfig(w http.ResponseWriter, r *http.Request) error {
-	setup, err := s.setup()
+	setup, err := s.setup(r)
 	if err != nil {
 		return err
 	}
@@ -146,7 +159,7 @@ func readText(r *http.Request) ([]byte, error) {
 }
 
 func (s *Server) checkConfig(w http.ResponseWriter, r *http.Request) error {
-	setup, err := s.setup()
+	setup, err := s.setup(r)
 	if err != nil {
 		return err
 	}
@@ -162,7 +175,7 @@ func (s *Server) checkConfig(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (s *Server) putConfig(w http.ResponseWriter, r *http.Request) error {
-	setup, err := s.setup()
+	setup, err := s.setup(r)
 	if err != nil {
 		return err
 	}
@@ -186,7 +199,7 @@ func (s *Server) putConfig(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (s *Server) reloadConfig(w http.ResponseWriter, r *http.Request) error {
-	setup, err := s.setup()
+	setup, err := s.setup(r)
 	if err != nil {
 		return err
 	}
@@ -222,7 +235,7 @@ type savedCamera struct {
 }
 
 func (s *Server) testCamera(w http.ResponseWriter, r *http.Request) error {
-	setup, err := s.setup()
+	setup, err := s.setup(r)
 	if err != nil {
 		return err
 	}
@@ -240,7 +253,7 @@ func (s *Server) testCamera(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (s *Server) addCamera(w http.ResponseWriter, r *http.Request) error {
-	setup, err := s.setup()
+	setup, err := s.setup(r)
 	if err != nil {
 		return err
 	}
@@ -257,7 +270,7 @@ func (s *Server) addCamera(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (s *Server) patchCamera(w http.ResponseWriter, r *http.Request) error {
-	setup, err := s.setup()
+	setup, err := s.setup(r)
 	if err != nil {
 		return err
 	}
@@ -282,7 +295,7 @@ func (s *Server) writeSettings(w http.ResponseWriter, setup Setup, status int, n
 }
 
 func (s *Server) cameraSettings(w http.ResponseWriter, r *http.Request) error {
-	setup, err := s.setup()
+	setup, err := s.setup(r)
 	if err != nil {
 		return err
 	}
@@ -294,7 +307,7 @@ func (s *Server) cameraSettings(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (s *Server) deleteCamera(w http.ResponseWriter, r *http.Request) error {
-	setup, err := s.setup()
+	setup, err := s.setup(r)
 	if err != nil {
 		return err
 	}

@@ -36,6 +36,7 @@ type Log struct {
 type Web struct {
 	Listen string   `yaml:"listen"` // host:port
 	Hosts  []string `yaml:"hosts"`  // further names that browsers may use for this service
+	Setup  string   `yaml:"setup"`  // who may change cameras and configuration: local (this machine), anywhere
 }
 
 // WebRTC is live video out.
@@ -213,7 +214,7 @@ func Default() Config {
 	return Config{
 		Version: 1,
 		Log:     Log{Level: "info", Format: "text"},
-		Web:     Web{Listen: "127.0.0.1:8080"},
+		Web:     Web{Listen: "127.0.0.1:8080", Setup: "local"},
 		WebRTC:  WebRTC{UDPPort: 8555, Codec: "vp8", Mode: "exact", ExactBudget: Duration(120 * time.Millisecond), Bitrate: 2500, MaxViewers: 32},
 		MQTT:    MQTT{URL: "embedded", Listen: "127.0.0.1:1883", Prefix: "outrider", HomeAssistant: true, Stats: Duration(time.Minute)},
 		Store:   Store{Events: Events{Retain: Duration(14 * 24 * time.Hour), MaxSize: 10 << 30}},

@@ -34,6 +34,7 @@ func (c *Config) Validate() error {
 	checks := []error{
 		oneOf("log.level", c.Log.Level, "debug", "info", "warn", "error"),
 		oneOf("log.format", c.Log.Format, "text", "json"),
+		oneOf("web.setup", c.Web.Setup, "local", "anywhere"),
 		oneOf("webrtc.codec", c.WebRTC.Codec, "vp8", "vp9", "h264"),
 		oneOf("webrtc.mode", c.WebRTC.Mode, "exact", "live"),
 		oneOf("model.fallback", c.Model.Fallback, "", "cpu"),
