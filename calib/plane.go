@@ -107,6 +107,14 @@ func (p *Plane) Tilted(delta float64) (Plane, bool) {
 	return Plane{camera: p.camera, mount: m, att: newAttitude(m.Pitch, m.Roll, m.Yaw)}, true
 }
 
+// With is the same plane with another spread, such as that of the pixel alone when the errors
+// that all points share do not matter.
+func (p *Plane) With(s Spread) Plane {
+	q := *p
+	q.mount.Spread = s
+	return q
+}
+
 // Spot is a point on the ground with its covariance: metres in the road frame.
 type Spot struct {
 	X, Y       float64 // forward of the camera, left of it

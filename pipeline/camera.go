@@ -19,6 +19,8 @@ type Camera struct {
 	Prompts Prompts // the stage that holds the prompts, nil when there is none
 	Places  Places  // the stage that holds the zones and lines, nil when there is none
 
+	Calibration Calibrator // nil when there is none
+
 	// Live: the newest frame wins. Else back pressure, nothing lost, and capture times follow
 	// media time.
 	Live     bool
@@ -306,6 +308,10 @@ func (c *camera) snapshot() CameraStatus {
 	s := c.status
 	if s.State == "" { // added, and its reader is about to begin
 		s.State = CameraConnecting
+	}
+	if c.Calibration != nil {
+		k := c.Calibration.Calibration()
+		s.Calibration = &k
 	}
 	s.FPS = round2(c.analysed.rate(now))
 	s.CaptureFPS = round2(c.captured.rate(now))

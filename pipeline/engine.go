@@ -175,6 +175,18 @@ func (e *Engine) Places(name string) (Places, error) {
 	return c.Camera.Places, nil
 }
 
+// Calibration returns the camera's calibration.
+func (e *Engine) Calibration(name string) (Calibrator, error) {
+	c, err := e.camera(name)
+	if err != nil {
+		return nil, err
+	}
+	if c.Camera.Calibration == nil {
+		return nil, fmt.Errorf("camera %q has no calibration", name)
+	}
+	return c.Camera.Calibration, nil
+}
+
 // ResultLatency returns the capture-to-result histogram of a camera.
 func (e *Engine) ResultLatency(name string) (*Latency, error) {
 	c, err := e.camera(name)

@@ -41,6 +41,8 @@ type CameraStatus struct {
 	TracksSeen uint64      `json:"tracks_total"` // started since the start
 	LatencyMS  float64     `json:"latency_ms"`   // capture to result, of the newest frame
 	LastFrame  time.Time   `json:"last_frame,omitzero"`
+
+	Calibration *Calibration `json:"calibration,omitempty"`
 }
 
 // ErrNoPrompt is returned for a prompt id that the camera does not have.

@@ -15,25 +15,25 @@ import (
 // origin at the centre of the top left pixel. A zero spread means exact, so a block that someone
 // types in should say how well the height and the angles are known.
 type Block struct {
-	ImageSize  []int     `yaml:"image_size"` // [width, height] of the picture it was measured on
-	FX         float64   `yaml:"fx"`
-	FY         float64   `yaml:"fy"`
-	CX         float64   `yaml:"cx"`
-	CY         float64   `yaml:"cy"`
-	Model      string    `yaml:"distortion_model"` // plumb_bob (default), rational_polynomial, equidistant
-	Distortion []float64 `yaml:"distortion"`       // its coefficients; missing means none
-	RMS        float64   `yaml:"rms_px"`           // reprojection error of the calibration
-	Height     float64   `yaml:"height_m"`         // of the camera above the ground; 0 when unknown
-	Pitch      float64   `yaml:"pitch_deg"`        // positive looks down
-	Roll       float64   `yaml:"roll_deg"`         // positive when the horizon falls to the right
-	Yaw        float64   `yaml:"yaw_deg"`          // positive looks left of the direction of travel
-	Front      float64   `yaml:"x_front_m"`        // from the camera forward to the front bumper
-	HeightSD   float64   `yaml:"height_sd_m"`      // standard deviations of the above
-	PitchSD    float64   `yaml:"pitch_sd_deg"`
-	RollSD     float64   `yaml:"roll_sd_deg"`
-	YawSD      float64   `yaml:"yaw_sd_deg"`
-	SlopeSD    float64   `yaml:"slope_sd_deg"` // of the road ahead against the plane under the wheels
-	PixelSD    float64   `yaml:"pixel_sd"`     // of an image point, pixels
+	ImageSize  []int     `yaml:"image_size" json:"image_size,omitempty"` // [width, height] of the picture it was measured on
+	FX         float64   `yaml:"fx" json:"fx,omitempty"`
+	FY         float64   `yaml:"fy" json:"fy,omitempty"`
+	CX         float64   `yaml:"cx" json:"cx,omitempty"`
+	CY         float64   `yaml:"cy" json:"cy,omitempty"`
+	Model      string    `yaml:"distortion_model" json:"distortion_model,omitempty"` // plumb_bob (default), rational_polynomial, equidistant
+	Distortion []float64 `yaml:"distortion" json:"distortion,omitempty"`             // its coefficients; missing means none
+	RMS        float64   `yaml:"rms_px" json:"rms_px,omitempty"`                     // reprojection error of the calibration
+	Height     float64   `yaml:"height_m" json:"height_m,omitempty"`                 // of the camera above the ground; 0 when unknown
+	Pitch      float64   `yaml:"pitch_deg" json:"pitch_deg,omitempty"`               // positive looks down
+	Roll       float64   `yaml:"roll_deg" json:"roll_deg,omitempty"`                 // positive when the horizon falls to the right
+	Yaw        float64   `yaml:"yaw_deg" json:"yaw_deg,omitempty"`                   // positive looks left of the direction of travel
+	Front      float64   `yaml:"x_front_m" json:"x_front_m,omitempty"`               // from the camera forward to the front bumper
+	HeightSD   float64   `yaml:"height_sd_m" json:"height_sd_m,omitempty"`           // standard deviations of the above
+	PitchSD    float64   `yaml:"pitch_sd_deg" json:"pitch_sd_deg,omitempty"`
+	RollSD     float64   `yaml:"roll_sd_deg" json:"roll_sd_deg,omitempty"`
+	YawSD      float64   `yaml:"yaw_sd_deg" json:"yaw_sd_deg,omitempty"`
+	SlopeSD    float64   `yaml:"slope_sd_deg" json:"slope_sd_deg,omitempty"` // of the road ahead against the plane under the wheels
+	PixelSD    float64   `yaml:"pixel_sd" json:"pixel_sd,omitempty"`         // of an image point, pixels
 }
 
 const degree = math.Pi / 180

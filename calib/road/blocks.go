@@ -176,11 +176,14 @@ func fuse(blocks int, motion, lines stat) stat {
 	return s
 }
 
-// The errors, radians, that every block of a source may share: the vehicle on its springs; the
+// The errors (radians) that every block of a source may share: the vehicle on its springs; the
 // blur of far lines, kerbs that are not quite parallel.
 const (
 	motionFloor = 0.05 * math.Pi / 180
 	linesFloor  = 0.25 * math.Pi / 180
+	// heightFloor is the share of the height that the blocks get wrong alike: most where a narrow
+	// view shows the road only from ten metres on.
+	heightFloor = 0.03
 )
 
 // State is what is known of the mount. Angles are degrees, with the signs of package calib.
@@ -215,7 +218,7 @@ func (e *Estimator) State() State {
 	height, width := mean(b, func(k *block) value { return k.Height }), mean(b, func(k *block) value { return k.LaneWidth })
 	switch {
 	case 2*height.n >= len(b) && height.n >= needBlocks/2:
-		s.Height, s.HeightSD, s.HeightFrom = height.mean, math.Hypot(height.sigma, 0.01*height.mean), "speed"
+		s.Height, s.HeightSD, s.HeightFrom = height.mean, math.Hypot(height.sigma, heightFloor*height.mean), "speed"
 	case e.LaneWidth > 0 && 2*width.n >= len(b) && width.n >= needBlocks/2:
 		s.Height = e.LaneWidth / width.mean
 		s.HeightSD, s.HeightFrom = s.Height*math.Hypot(width.sigma/width.mean, 0.04), "lane"

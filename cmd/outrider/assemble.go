@@ -58,6 +58,7 @@ type service struct {
 	conf     config.Config
 	adopting sync.Mutex // one adoption at a time
 	chains   map[string]*chain
+	data     string // folder of what is kept
 
 	closers []func() error // in the order of starting
 	asking  sync.WaitGroup // prompts of the configuration that wait for their answer
@@ -133,6 +134,7 @@ func (s *service) startSinks() error {
 	if err != nil {
 		return err
 	}
+	s.data = dir
 	s.store = &store.Store{Path: filepath.Join(dir, "outrider.db"), Retain: c.Store.Events.Retain.D(), Log: s.Log}
 	if err := s.store.Initialize(); err != nil {
 		return err
@@ -254,11 +256,16 @@ func (s *service) addCamera(name string, c config.Camera) error {
 	if err != nil {
 		return &usageError{fmt.Errorf("camera %q: %w", name, err)}
 	}
+	k, err := newCalibration(filepath.Join(s.data, "calibration"), name, c.Calibration, s.Log)
+	if err != nil {
+		return err
+	}
 	chain := newChain(&s.models, src.Live())
 	chain.tracker.FixedCamera = s.Config.Tracker.GMC == "off"
+	chain.calibrate(k)
 	cam := pipeline.Camera{
 		Name: name, Display: src.Display(), Source: src, Stages: chain.stages(), Prompts: userPrompts{chain.prompts, name, s.keeper}, Places: chain.counter,
-		Live: src.Live(), Rate: c.Rate,
+		Live: src.Live(), Rate: c.Rate, Calibration: k,
 	}
 	if k := src.Kind(); k != capture.File && k != capture.Folder && !demo {
 		cam.StallTimeout = max(s.Config.Capture.OpenTimeout.D(), c.ReadTimeout.D()) + 5*time.Second
@@ -551,6 +558,8 @@ type chain struct {
 	tracker *tracker.Tracker
 	prompts *prompt.Set
 	counter *event.Counter
+
+	calibration *calibration // nil for none
 }
 
 // newChain makes the chain of one camera. On a live one the precise model works beside the
@@ -571,4 +580,19 @@ func newChain(m *modelSet, live bool) *chain {
 // Close ends what the chain does beside the stream; after the last frame.
 func (c *chain) Close() error { return c.prompts.Close() }
 
-func (c *chain) stages() []pipeline.Stage { return []pipeline.Stage{c.tracker, c.prompts, c.counter} }
+// calibrate gives the chain metres: the ground of each frame, and, for a camera that stands
+// still, speeds over it.
+func (c *chain) calibrate(k *calibration) {
+	c.calibration = k
+	if c.counter.Ground == nil && !k.conf.Learn {
+		c.counter.Ground = groundPlane{k.stage}
+	}
+}
+
+func (c *chain) stages() []pipeline.Stage {
+	list := []pipeline.Stage{c.tracker, c.prompts, c.counter}
+	if c.calibration != nil {
+		list = append([]pipeline.Stage{c.calibration.stage}, list...)
+	}
+	return list
+}

@@ -29,6 +29,8 @@ type view struct {
 	told      map[string]string // topic -> retained payload at the broker
 	shown     map[string]*byte  // topic -> picture at the broker
 	announced int               // labels in the last discovery message, -1 for none sent
+
+	calibration string // state of the calibration, as last told
 }
 
 // view returns a camera's view, made when new. Call it with mu held.
@@ -195,7 +197,12 @@ func (p *Publisher) describeCamera(out []retained, v *view, s pipeline.CameraSta
 	}
 	was, known := v.told[p.topics.detect(s.Name)]
 	tell(p.topics.detect(s.Name), []byte(detect))
-	if refresh || !known || was != detect {
+	calibration := ""
+	if s.Calibration != nil {
+		calibration = s.Calibration.Status
+	}
+	if refresh || !known || was != detect || v.calibration != calibration {
+		v.calibration = calibration
 		if b, err := json.Marshal(s); err == nil {
 			tell(p.topics.state(s.Name), b)
 		}

@@ -22,6 +22,8 @@ type Directory interface {
 	Prompts(name string) (pipeline.Prompts, error)
 	// Places returns the zones and lines of a camera.
 	Places(name string) (pipeline.Places, error)
+	// Calibration returns the calibration of a camera.
+	Calibration(name string) (pipeline.Calibrator, error)
 }
 
 var _ Directory = (*pipeline.Engine)(nil)

@@ -1,7 +1,9 @@
 package web_test
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
 	"image"
 	"io/fs"
@@ -29,6 +31,48 @@ type fakeCamera struct {
 	latest  *pipeline.Result
 	prompts pipeline.Prompts
 	places  pipeline.Places
+	calib   fakeCalibration
+}
+
+// fakeCalibration takes any file that names a calibration.
+type fakeCalibration struct {
+	mu   sync.Mutex
+	file []byte
+}
+
+func (f *fakeCalibration) Calibration() pipeline.Calibration {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.file == nil {
+		return pipeline.Calibration{Status: "UNCALIBRATED", Reason: "the lens is not known"}
+	}
+	return pipeline.Calibration{Status: "CALIBRATED", From: "given", Pitch: 2, Height: 1.4}
+}
+
+func (f *fakeCalibration) Settings() json.RawMessage {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.file == nil {
+		return nil
+	}
+	return json.RawMessage(`{"fx":600}`)
+}
+
+func (f *fakeCalibration) SetCalibration(file []byte) error {
+	if !bytes.Contains(file, []byte("calibration")) {
+		return fmt.Errorf("%w: line 1: not a camera calibration", pipeline.ErrCalibration)
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.file = file
+	return nil
+}
+
+func (f *fakeCalibration) ClearCalibration() error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.file = nil
+	return nil
 }
 
 func newYard(names ...string) *yard {
@@ -112,6 +156,16 @@ func (y *yard) Places(name string) (pipeline.Places, error) {
 		return nil, fmt.Errorf("camera %q has no zones and lines", name)
 	}
 	return c.places, nil
+}
+
+func (y *yard) Calibration(name string) (pipeline.Calibrator, error) {
+	y.mu.Lock()
+	defer y.mu.Unlock()
+	c, err := y.get(name)
+	if err != nil {
+		return nil, err
+	}
+	return &c.calib, nil
 }
 
 // show makes r the newest result of its camera, as the engine does before it publishes.

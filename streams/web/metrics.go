@@ -48,6 +48,7 @@ var (
 	descState      = prometheus.NewDesc("outrider_camera_state", "1 for the state that the camera is in, 0 for the others.", []string{"camera", "state"}, nil)
 	descReconnects = prometheus.NewDesc("outrider_reconnects_total", "Attempts to open the camera again.", []string{"camera"}, nil)
 	descViewers    = prometheus.NewDesc("outrider_viewers", "Open WebRTC sessions.", []string{"camera"}, nil)
+	descCalib      = prometheus.NewDesc("outrider_calibration_state", "1 for the state of the camera's calibration, 0 for the others.", []string{"camera", "state"}, nil)
 	descBuild      = prometheus.NewDesc("outrider_build_info", "1, with what the program is made of.", []string{"version", "ort", "opencv", "provider"}, nil)
 )
 
@@ -124,7 +125,7 @@ func (m *Metrics) Close() error { return nil }
 
 // Describe is part of prometheus.Collector.
 func (m *Metrics) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{descFrames, descDropped, descAge, descTracks, descState, descReconnects, descViewers, descBuild} {
+	for _, d := range []*prometheus.Desc{descFrames, descDropped, descAge, descTracks, descState, descReconnects, descViewers, descCalib, descBuild} {
 		ch <- d
 	}
 }
@@ -156,6 +157,15 @@ func (m *Metrics) Collect(ch chan<- prometheus.Metric) {
 				v = 1
 			}
 			gauge(descState, v, name, string(s))
+		}
+		if k := c.Calibration; k != nil {
+			for _, s := range [3]string{"UNCALIBRATED", "CALIBRATED", "INVALID"} {
+				v := 0.
+				if k.Status == s {
+					v = 1
+				}
+				gauge(descCalib, v, name, s)
+			}
 		}
 		if m.Viewers != nil {
 			gauge(descViewers, float64(m.Viewers(name)), name)

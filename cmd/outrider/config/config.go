@@ -168,6 +168,15 @@ type Camera struct {
 	Rotate        int      `yaml:"rotate"`         // degrees clockwise: 0, 90, 180, 270
 	Prompts       []Prompt `yaml:"prompts"`
 	Record        Record   `yaml:"record"`
+
+	Calibration Calibration `yaml:"calibration"`
+}
+
+// Calibration says how a camera's pixels become metres.
+type Calibration struct {
+	File      string  `yaml:"file"`       // lens and mount: OpenCV, ROS, Kalibr or our own; empty for none
+	Learn     bool    `yaml:"learn"`      // road cameras: find pitch, yaw and height from driving
+	LaneWidth float64 `yaml:"lane_width"` // metres, for the height while the speed is not known; 0 when not known
 }
 
 // Record says what is kept of a camera's pictures: of the tracks of prompts, of zones and

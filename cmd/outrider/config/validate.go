@@ -131,6 +131,12 @@ func (c Camera) validate(key, name string, bad func(key, format string, args ...
 	case c.Record.Post < minPost || c.Record.Post > maxRoll:
 		return bad(key+".record.post", "%v, want %v to %v", c.Record.Post, minPost, maxRoll)
 	}
+	switch k := c.Calibration; {
+	case k.LaneWidth != 0 && !(k.LaneWidth >= 2 && k.LaneWidth <= 6):
+		return bad(key+".calibration.lane_width", "%v, want 2 to 6 metres, or 0 when it is not known", k.LaneWidth)
+	case k.LaneWidth != 0 && !k.Learn:
+		return bad(key+".calibration.lane_width", "is for calibration.learn only")
+	}
 	ids := map[string]bool{}
 	for i, p := range c.Prompts {
 		at := fmt.Sprintf("%s.prompts[%d]", key, i)
