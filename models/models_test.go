@@ -12,17 +12,22 @@ import (
 	"outrider/models/ort"
 )
 
-func TestDefault(t *testing.T) {
-	b, err := models.Default()
-	if err != nil {
-		t.Fatal(err)
+func TestEmbedded(t *testing.T) {
+	for _, name := range []string{models.DefaultName, models.Int8Name} {
+		b, err := models.Embedded(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		info, err := ort.Inspect(b)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(info.Inputs) != 1 || len(info.Outputs) != 3 || info.Metadata["names"] != "{0: 'object'}" {
+			t.Errorf("%s: inputs %v, outputs %v, %v", name, info.Inputs, info.Outputs, info.Metadata)
+		}
 	}
-	info, err := ort.Inspect(b)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if len(info.Inputs) != 1 || len(info.Outputs) != 3 {
-		t.Errorf("inputs %v, outputs %v", info.Inputs, info.Outputs)
+	if _, err := models.Embedded("clip-mini"); err == nil {
+		t.Error("the encoders came as a segmentation model")
 	}
 }
 

@@ -13,7 +13,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"outrider/models"
+	"outrider/models/fastsam"
 	"outrider/models/ort"
 	"outrider/pipeline"
 	"outrider/streams/capture"
@@ -127,7 +127,7 @@ func runBench(ctx context.Context, o benchOptions, stdout, stderr io.Writer) err
 
 	fmt.Fprintln(stderr, "network alone")
 	network := func() (float64, error) {
-		d, err := networkTime(m.segment.Path, res.Input, res.Threads, m.Model.Device, len(frames))
+		d, err := networkTime(m.segment, res.Input, m.Model.Device, len(frames))
 		return perFrame(d), err
 	}
 	if res.Network, err = network(); err != nil {
@@ -184,15 +184,15 @@ func readFrames(ctx context.Context, source string, n int) ([]*pipeline.Frame, t
 }
 
 // networkTime runs the network n times with nothing around it.
-func networkTime(file string, input [2]int, threads int, device string, n int) (time.Duration, error) {
-	data, err := models.Default()
-	if file != "" {
-		data, err = ort.ReadFile(file)
+func networkTime(m *fastsam.Model, input [2]int, device string, n int) (time.Duration, error) {
+	data, err := m.Bytes, error(nil)
+	if m.Path != "" {
+		data, err = ort.ReadFile(m.Path)
 	}
 	if err != nil {
 		return 0, err
 	}
-	p, err := newProbe(data, ort.Options{Device: device, Threads: threads, Outputs: []string{"output0", "output1"}}, input[0], input[1])
+	p, err := newProbe(data, ort.Options{Device: device, Threads: m.Threads(), Outputs: []string{"output0", "output1"}}, input[0], input[1])
 	if err != nil {
 		return 0, err
 	}

@@ -136,12 +136,10 @@ func (m *modelSet) openFast(run ort.Options) error {
 	if s.Shape[0], s.Shape[1], err = m.Model.FixedShape(); err != nil {
 		return &usageError{fmt.Errorf("model.shape: %w", err)}
 	}
-	if m.Model.File == "" && !strings.EqualFold(m.Model.Name, models.DefaultName) {
-		_, files, err := m.pulled("model.name", m.Model.Name, models.TaskSegment)
-		if err != nil {
+	if m.Model.File == "" {
+		if err := m.findSegment(s); err != nil {
 			return err
 		}
-		s.Path = files[models.RoleModel]
 	}
 	if err := s.Initialize(); err != nil {
 		return err
@@ -174,9 +172,12 @@ func (m *modelSet) runOptions() (ort.Options, error) {
 	return run, nil
 }
 
-// pulled finds a model of the catalogue and its files. key is where the name stands, for
-// errors.
-func (m *modelSet) pulled(key, name string, task models.Task) (models.Entry, map[string]string, error) {
+// find looks a model of the catalogue up, and its files by role where it is not embedded. key
+// is where the name stands, for errors.
+func (m *modelSet) find(key, name string, task models.Task) (models.Entry, map[string]string, error) {
+	if e, err := models.Find(name); err == nil && e.Embedded && e.Task == task {
+		return e, nil, nil
+	}
 	folder, err := models.OpenFolder(m.Catalogue.Dir, m.Catalogue.Manifest)
 	if err != nil {
 		return models.Entry{}, nil, err
@@ -192,17 +193,34 @@ func (m *modelSet) pulled(key, name string, task models.Task) (models.Entry, map
 	return e, files, err
 }
 
+// findSegment gives s the model that the configuration names.
+func (m *modelSet) findSegment(s *fastsam.Model) error {
+	e, files, err := m.find("model.name", m.Model.Name, models.TaskSegment)
+	switch {
+	case err != nil:
+		return err
+	case !e.Embedded:
+		s.Path = files[models.RoleModel]
+		return nil
+	case e.Name == models.Int8Name && !ort.Int8CPU():
+		// Without them sums saturate: the masks would be wrong, not only slow.
+		return fmt.Errorf("model %s needs a processor with 8-bit dot products (VNNI, or ARM's): take %s", e.Name, models.DefaultName)
+	}
+	s.Bytes, err = models.Embedded(e.Name)
+	return err
+}
+
 // textModel fills m.text, the embedded encoders or pulled ones.
 func (m *modelSet) textModel(run ort.Options) error {
 	run.Shapes = nil
 	m.text = &clip.Model{Runtime: run}
-	if m.Text.Name == "" || strings.EqualFold(m.Text.Name, config.Default().Text.Name) {
-		return nil
-	}
-	e, files, err := m.pulled("text.name", m.Text.Name, models.TaskText)
+	e, files, err := m.find("text.name", m.Text.Name, models.TaskText)
 	if err != nil {
 		m.text = nil
 		return err
+	}
+	if e.Embedded {
+		return nil
 	}
 	m.text.ImageFile, m.text.TextFile = files[models.RoleImage], files[models.RoleText]
 	m.text.Size = e.Input

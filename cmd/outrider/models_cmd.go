@@ -228,7 +228,10 @@ func contents(folder *models.Folder, e models.Entry) ([]content, error) {
 		var err error
 		if e.Embedded {
 			c.data, err = embeddedFile(e.Name, f.Role)
-		} else if c.data, err = ort.ReadFile(c.Path); err == nil {
+		} else {
+			c.data, err = ort.ReadFile(c.Path)
+		}
+		if err == nil {
 			err = f.Verify(c.data)
 		}
 		if err != nil {
@@ -241,8 +244,8 @@ func contents(folder *models.Folder, e models.Entry) ([]content, error) {
 
 // embeddedFile is a file of an embedded model, checked by the package that carries it.
 func embeddedFile(name, role string) ([]byte, error) {
-	if name == models.DefaultName {
-		return models.Default()
+	if role == models.RoleModel {
+		return models.Embedded(name)
 	}
 	image, text, err := clip.Embedded()
 	if role == models.RoleImage {

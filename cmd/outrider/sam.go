@@ -32,7 +32,7 @@ func (m *modelSet) samFiles(key, spec string) (encoder, decoder string, err erro
 	if isFile(spec) {
 		return "", "", usagef("%s: %s is neither a folder nor a pair: give encoder.onnx,decoder.onnx, a folder with both, or a name of the catalogue", key, spec)
 	}
-	_, files, err := m.pulled(key, spec, models.TaskSAM)
+	_, files, err := m.find(key, spec, models.TaskSAM)
 	return files[models.RoleEncoder], files[models.RoleDecoder], err
 }
 
