@@ -82,7 +82,7 @@ func TestModels(t *testing.T) {
 		t.Errorf("list: %v, %d models", err, len(list))
 	}
 	var ok []verdict
-	if err := json.Unmarshal([]byte(run(exitDone, "models", "verify", "--json")), &ok); err != nil || len(ok) != 4 {
+	if err := json.Unmarshal([]byte(run(exitDone, "models", "verify", "--json")), &ok); err != nil || len(ok) != 5 {
 		t.Errorf("verify: %v, %+v", err, ok)
 	}
 
