@@ -214,6 +214,9 @@ func (m *modelSet) findSegment(s *fastsam.Model) error {
 func (m *modelSet) textModel(run ort.Options) error {
 	run.Shapes = nil
 	m.text = &clip.Model{Runtime: run}
+	if m.Text.Name == "" {
+		return nil
+	}
 	e, files, err := m.find("text.name", m.Text.Name, models.TaskText)
 	if err != nil {
 		m.text = nil
