@@ -11,6 +11,7 @@ import (
 
 	"outrider/docs"
 	"outrider/models"
+	"outrider/models/ort"
 )
 
 // modelFolder makes an empty folder of pulled models with a manifest of two models, one of
@@ -62,7 +63,8 @@ func TestModels(t *testing.T) {
 	holds(run(exitFailed, append(segment, "parts")...), "model parts is not pulled", "run: outrider models pull parts")
 	holds(run(exitFailed, append(segment, "orphan")...), "run: outrider models export-help orphan")
 	holds(run(exitUsage, append(segment, "prats")...), `model "prats" is not in the catalogue`, "parts")
-	holds(run(exitUsage, append(segment, "mobilesam")...), "mobilesam")
+	holds(run(exitFailed, append(segment, "mobilesam")...), "run: outrider models pull mobilesam")
+	holds(run(exitUsage, append(segment, "clip-vit-b32")...), "clip-vit-b32 is for text")
 	holds(run(exitFailed, "models", "pull", "orphan"), "nobody is known to publish good.onnx", "--mirror FOLDER")
 	holds(run(exitFailed, "models", "show", "./none.onnx"), "no such file")
 
@@ -76,6 +78,9 @@ func TestModels(t *testing.T) {
 	holds(run(exitDone, "models", "bench", "parts", "clip-mini", "--rounds", "1", "--threads", "1"), "parts.onnx", "[1, 3, 64, 64]", "text.onnx", "RATIO")
 	holds(run(exitDone, append(segment, "parts")...), "")
 	holds(run(exitDone, append(segment, "PARTS")...), "")
+	if ort.Int8CPU() {
+		holds(run(exitDone, append(segment, models.Int8Name)...), "segments")
+	}
 
 	var list []listed
 	if err := json.Unmarshal([]byte(run(exitDone, "models", "list", "--json")), &list); err != nil || len(list) < 20 || list[0].State != models.StateEmbedded {
