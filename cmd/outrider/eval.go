@@ -20,7 +20,7 @@ means and which layouts of data are read.`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
-	c.AddCommand(evalTrackCommand(), evalVOSCommand(), evalTextCommand())
+	c.AddCommand(evalTrackCommand(), evalVOSCommand(), evalTextCommand(), evalRoadCommand())
 	return c
 }
 

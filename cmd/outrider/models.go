@@ -78,6 +78,7 @@ type modelSet struct {
 	Model     config.Model
 	Text      config.Text
 	Catalogue config.Catalogue
+	Drivable  bool // ask the model for the road, where it knows that
 
 	segment *fastsam.Model // of FastSAM's kind, nil when sam is set
 	sam     *sam.Model     // an encoder and a decoder
@@ -130,7 +131,7 @@ func (m *modelSet) openFast(run ort.Options) error {
 	}
 	s := &fastsam.Model{
 		Path: m.Model.File, Input: input, Confidence: m.Model.Confidence, IoU: m.Model.IoU,
-		MaxSegments: m.Model.MaxSegments, Session: run,
+		MaxSegments: m.Model.MaxSegments, Session: run, Drivable: m.Drivable,
 	}
 	var err error
 	if s.Shape[0], s.Shape[1], err = m.Model.FixedShape(); err != nil {

@@ -31,7 +31,8 @@ type body struct {
 	sized    bool    // its usual size was taken into account
 	common   float64 // variance of the inverse distance that all objects share
 
-	y, vy     float64 // lateral place of its middle, metres, and its speed
+	y         float64 // lateral place of its middle, metres
+	off, vOff float64 // the same beside the way ahead, and its speed
 	hasY      int
 	motion    pipeline.Motion
 	inPath    float64
@@ -46,7 +47,7 @@ const relativeAcceleration = 2.5
 func (b *body) predict(dt float64, g *sight) {
 	if b.ranged && dt > 0 {
 		b.rng.predict(dt, relativeAcceleration)
-		b.y += b.vy * dt
+		b.off += b.vOff * dt
 	}
 }
 
@@ -177,47 +178,59 @@ func (s *Stage) measureScale(b *body, edge float64) {
 	b.motion = pipeline.MotionUnknown
 }
 
-// expectSize tells the filter the usual height of what has a name. The figures are the mean
-// and the spread of the logarithm.
-func (b *body) expectSize() {
-	usual := map[string][2]float64{
-		"car": {0.42, 0.09}, "person": {0.53, 0.10}, "pedestrian": {0.53, 0.10},
-		"truck": {1.10, 0.25}, "bus": {1.13, 0.12}, "van": {0.74, 0.12},
+// usualHeight is how high things of that name are, metres, and the relative spread of that.
+func usualHeight(label string) (metres, spread float64, ok bool) {
+	switch label {
+	case "car":
+		return 1.52, 0.09, true
+	case "person", "pedestrian", "cyclist":
+		return 1.72, 0.08, true
+	case "van":
+		return 2.1, 0.12, true
+	case "bus", "truck":
+		return 3.1, 0.20, true
 	}
-	u, ok := usual[b.label]
+	return 0, 0, false
+}
+
+// expectSize tells the filter the usual height of what has a name.
+func (b *body) expectSize() {
+	h, spread, ok := usualHeight(b.label)
 	if !ok || b.rng.p[iHeight][iHeight] >= unknownSize {
 		return
 	}
 	b.sized = true
-	b.rng.expect(iHeight, u[0], u[1])
+	b.rng.expect(iHeight, math.Log(h), spread)
 }
 
-// sideways follows the lateral place with an alpha-beta filter.
+// sideways follows the lateral place with an alpha-beta filter, measured from the way ahead:
+// in a curve, what stands still keeps its place beside the way and not beside the camera's axis.
 func (s *Stage) sideways(b *body, dt float64) {
 	rho, _ := b.rng.rho()
-	y := b.middle / rho
+	x := 1 / rho
+	off := b.middle*x - s.path.at(x)
 	b.hasY++
 	if b.hasY == 1 {
-		b.y, b.vy = y, 0
-		return
+		b.off, b.vOff = off, 0
 	}
 	alpha, beta := 0.3, 0.04
 	if n := float64(b.hasY); n < 8 {
 		alpha = math.Max(alpha, 1/n)
 	}
-	e := y - b.y
-	b.y += alpha * e
+	e := off - b.off
+	b.off += alpha * e
 	if dt > 0 {
-		b.vy += beta * e / dt
+		b.vOff += beta * e / dt
 	}
+	b.y = b.off + s.path.at(x)
 }
 
 // drift is how far the body will have moved sideways when the vehicle is there, metres.
 func (b *body) drift(ttc float64) float64 {
-	if b.hasY < 12 || math.Abs(b.vy) < 0.5 || !(ttc < 5) {
+	if b.hasY < 12 || math.Abs(b.vOff) < 0.5 || !(ttc < 5) {
 		return 0
 	}
-	return b.vy * math.Min(ttc, 2.5)
+	return b.vOff * math.Min(ttc, 2.5)
 }
 
 // moves tells whether the body moves over the ground: what does not comes nearer as fast as

@@ -3,6 +3,7 @@ package obstacle
 import (
 	"math"
 	"math/bits"
+	"slices"
 
 	"outrider/pipeline/mask"
 )
@@ -12,7 +13,7 @@ type outline struct {
 	top, bottom   float64 // rows of the upper and the lower edge; bottom is where it meets the ground
 	left, right   float64 // extreme columns
 	footL, footR  float64 // columns between which it meets the ground
-	width, height float64 // typical, not extreme: of the middle rows, and from top to bottom
+	width, height float64 // of the broad part, and from top to bottom
 	cutLeft       bool    // it goes on beyond the picture
 	cutRight      bool
 	cutTop        bool
@@ -154,18 +155,18 @@ func (t *tracer) percentile(v []int32, y0, y1 int, q float64) int {
 	return y0
 }
 
-// typicalWidth is the mean extent of the middle half of the rows, cells.
+// typicalWidth is the extent that nine in ten rows do not exceed, cells: that of the broad
+// part, whatever part of the object the picture cuts off.
 func (t *tracer) typicalWidth(y0, y1 int) float64 {
-	a, b := y0+(y1-y0+1)/4, y1-(y1-y0+1)/4
-	sum, n := 0, 0
-	for y := a; y <= b; y++ {
+	w := t.count[:0]
+	for y := y0; y <= y1; y++ {
 		if t.hi[y] >= 0 {
-			sum += int(t.hi[y]-t.lo[y]) + 1
-			n++
+			w = append(w, t.hi[y]-t.lo[y]+1)
 		}
 	}
-	if n == 0 {
+	if len(w) == 0 {
 		return 0
 	}
-	return float64(sum) / float64(n)
+	slices.Sort(w)
+	return float64(w[(len(w)-1)*9/10])
 }

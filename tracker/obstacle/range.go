@@ -109,8 +109,8 @@ func (f *rangeFilter) predict(dt, accel float64) {
 // accelTime is how long an acceleration lasts, seconds.
 const accelTime = 1.0
 
-// sizeDrift is the variance of the logarithm of a size that a second adds: an object turns.
-const sizeDrift = 0.005 * 0.005
+// sizeDrift is the variance of the logarithm of a size that a second adds: objects turn.
+const sizeDrift = 0.03 * 0.03
 
 // contact takes the inverse distance of the contact's place on the plane, with its variance.
 func (f *rangeFilter) contact(rho, variance float64) {

@@ -52,9 +52,10 @@ var _ pipeline.Stage = (*Stage)(nil)
 const (
 	defaultVehicle = 1.9
 	defaultMargin  = 0.3
-	maxGap         = 1.5 // seconds between frames after which nothing is carried over
-	forgetAfter    = 1.0 // seconds unseen after which an obstacle is no longer reported
-	inheritFor     = 2.0 // seconds in which another track may take over its level
+	curveSigma     = 1e-3 // 1/metres: a curvature known so well is taken at full weight
+	maxGap         = 1.5  // seconds between frames after which nothing is carried over
+	forgetAfter    = 1.0  // seconds unseen after which an obstacle is no longer reported
+	inheritFor     = 2.0  // seconds in which another track may take over its level
 	minHeight      = 0.10
 	pathTaken      = 0.5 // probability from which on something is in the way
 	pathHeld       = 0.35
@@ -155,7 +156,8 @@ func (s *Stage) steer(ego Ego) {
 	}
 	s.surface.edges(&s.sight, p, &s.fit)
 	if c1, kappa, sigma, ok := s.fit.solve(); ok && math.Abs(kappa) < 0.02 {
-		const share = 0.15
+		// The shorter the stretch in sight, the less it says.
+		share := 0.15 * math.Min(1, curveSigma*curveSigma/(sigma*sigma))
 		p.kappa += share * (kappa - p.kappa)
 		p.c1 += share * (c1 - p.c1)
 		p.sigmaKappa, p.source = math.Max(sigma, 5e-4), "surface"

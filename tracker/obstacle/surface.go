@@ -192,15 +192,19 @@ func (s *surface) isRoad(g *sight, x, y float64) bool {
 	return ok && s.road.At(at.X, at.Y)
 }
 
-// edge walks sideways until the road ends; ok is false when the picture ends before.
+// edge walks sideways until the road ends; ok is false when the picture ends before, or when
+// something nearer than a road's edge stands in between.
 func (s *surface) edge(g *sight, x, y, step float64) (float64, bool) {
 	in := g.plane.Camera().Intrinsics()
-	for d := step; math.Abs(d) < 9; d += step {
+	for d := 8 * step; math.Abs(d) < 9; d += step {
 		at, ok := g.plane.Project(x, y+d, 0)
 		if !ok || at.X < 2 || at.X > float64(in.Width)-2 || at.Y > float64(in.Height)-2 {
 			return 0, false
 		}
 		if !s.road.At(at.X, at.Y) {
+			if d == 8*step {
+				return 0, false
+			}
 			return y + d - step/2, true
 		}
 	}

@@ -36,10 +36,14 @@ const (
 )
 
 const (
-	swaySigma  = 0.25 * math.Pi / 180 // of the fast part, radians
-	swayTime   = 0.15                 // seconds for which it stays to one side
-	slowDrift  = 0.03 * math.Pi / 180 // of the slow part, radians in a second
-	ratioDrift = 0.004                // relative, in a second: objects turn
+	swaySigma = 0.25 * math.Pi / 180 // of the fast part, radians
+	swayTime  = 0.15                 // seconds for which it stays to one side
+	slowDrift = 0.03 * math.Pi / 180 // of the slow part, radians in a second
+	// Relative spread of a usual height here. A single car's is three times that; but the many
+	// frames of one object count as if they were independent, and this keeps the balance (tuned
+	// on the KITTI labels).
+	namedSpread = 0.025
+	ratioDrift  = 0.004 // relative, in a second: objects turn
 )
 
 // reset begins anew with what the calibration says of its pitch, sigma in radians; with 0 the
@@ -121,6 +125,14 @@ func (t *tilt) forget(i int) {
 	t.x[i] = 0 // unknown
 }
 
+// expect tells the height over the camera's height of the body in a slot before anything is
+// known of it: what has a name has a usual size.
+func (t *tilt) expect(slot int, q, sigma float64) {
+	if i := tBodies + 2*slot + 1; t.x[i] == 0 {
+		t.x[i], t.p[i][i] = q, sigma*sigma
+	}
+}
+
 // take is one measurement: a foot at tangent down, and the angle z that the width (which 0) or
 // height (1) of the body in that slot takes, with their standard deviations.
 func (t *tilt) take(slot, which int, down, z, noise, edge float64) {
@@ -177,6 +189,10 @@ func (t *tilt) take(slot, which int, down, z, noise, edge float64) {
 	}
 }
 
+// maxFlank is the bearing up to which an object's near end may lie beside the line of travel
+// and still hide its flank well enough.
+const maxFlank = 0.03
+
 // maxTilt bounds the slow part, radians: beyond it the calibration is not wrong but another's.
 const maxTilt = 5 * math.Pi / 180
 
@@ -199,10 +215,16 @@ func (s *Stage) level(dt float64) {
 			continue
 		}
 		edge := b.out.edge() / s.sight.focal
-		if n := b.widthNoise(edge); b.wide > 4*n {
+		// A flank or an upper side in sight grows otherwise than the near end does.
+		if n := edge * math.Sqrt2; b.wide > 4*n && b.rightFoot < maxFlank && b.leftFoot > -maxFlank {
 			t.take(i, 0, b.down, b.wide, n, edge)
 		}
-		if z, n := b.down-b.top, b.heightNoise(edge); !b.out.cutTop && z > 4*n && b.stands(&s.sight) > 0.4 {
+		most := 0.1
+		if h, _, ok := usualHeight(b.label); ok {
+			t.expect(i, h/s.sight.height, namedSpread*h/s.sight.height)
+			most = 0.4
+		}
+		if z, n := b.down-b.top, edge*math.Sqrt2; !b.out.cutTop && z > 4*n && b.top < most*z && b.stands(&s.sight) > 0.4 {
 			t.take(i, 1, b.down, z, n, edge)
 		}
 	}
