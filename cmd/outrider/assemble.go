@@ -30,6 +30,7 @@ import (
 	"outrider/streams/webrtc"
 	"outrider/tracker"
 	"outrider/tracker/event"
+	"outrider/tracker/obstacle"
 	"outrider/tracker/prompt"
 )
 
@@ -76,6 +77,7 @@ func (s *service) Initialize(ctx context.Context) error {
 	}
 	s.setup = &setup{service: s, file: s.File, overlay: s.Overlay}
 	s.models = *newModelSet(s.Config)
+	s.models.Drivable = s.Config.Road()
 	if err := s.models.Initialize(); err != nil {
 		return err
 	}
@@ -263,6 +265,12 @@ func (s *service) addCamera(name string, c config.Camera) error {
 	chain := newChain(&s.models, src.Live())
 	chain.tracker.FixedCamera = s.Config.Tracker.GMC == "off"
 	chain.calibrate(k)
+	if r := c.Road; r.Enabled {
+		if chain.road, err = newRoadStage("", r.Speed, r.VehicleWidth); err != nil {
+			return &usageError{fmt.Errorf("camera %q: road: %w", name, err)}
+		}
+		chain.road.Calibration = k.stage
+	}
 	cam := pipeline.Camera{
 		Name: name, Display: src.Display(), Source: src, Stages: chain.stages(), Prompts: userPrompts{chain.prompts, name, s.keeper}, Places: chain.counter,
 		Live: src.Live(), Rate: c.Rate, Calibration: k,
@@ -558,6 +566,7 @@ type chain struct {
 	tracker *tracker.Tracker
 	prompts *prompt.Set
 	counter *event.Counter
+	road    *obstacle.Stage // nil for cameras that do not look at a road
 
 	calibration *calibration // nil for none
 }
@@ -593,6 +602,9 @@ func (c *chain) stages() []pipeline.Stage {
 	list := []pipeline.Stage{c.tracker, c.prompts, c.counter}
 	if c.calibration != nil {
 		list = append([]pipeline.Stage{c.calibration.stage}, list...)
+	}
+	if c.road != nil {
+		list = append(list, c.road)
 	}
 	return list
 }

@@ -30,6 +30,10 @@ type trackOptions struct {
 	every      int
 	noVideo    bool
 	levels     bool
+	road       bool
+	camera     string
+	speed      string
+	vehicle    float64
 	asJSON     bool
 }
 
@@ -53,6 +57,8 @@ it can mean, coarse to fine, as long as its object is in sight.
 
 With --refine a SAM, MobileSAM or HQ-SAM pair segments the prompted objects anew on key frames.`,
 		Example: `  outrider track walk.avi -o out
+  outrider track --road dashcam.mp4
+  outrider track --road --camera camera.yaml --speed drive.gpx dashcam.mp4
   outrider track --prompt point=320,200@2.5s --prompt text=person walk.avi -o out
   outrider track --prompt point=320,200 --levels --refine mobilesam walk.avi -o out`,
 		Args: cobra.MinimumNArgs(1),
@@ -69,6 +75,10 @@ With --refine a SAM, MobileSAM or HQ-SAM pair segments the prompted objects anew
 	f.IntVar(&o.every, "every", 1, "use every n-th frame")
 	f.BoolVar(&o.noVideo, "no-video", false, "write no MP4")
 	f.BoolVar(&o.asJSON, "json", false, "print the summaries as JSON")
+	f.BoolVar(&o.road, "road", false, "watch the road ahead and write a report of its obstacles (NAME.road.html, .csv, .json)")
+	f.StringVar(&o.camera, "camera", "", "with --road: calibration `file` of the camera and its mount (outrider calib road); without it there are times but no metres")
+	f.StringVar(&o.speed, "speed", "", "with --road: speed of the vehicle in `m/s`, or a file beside the video: .csv (seconds,speed), .gpx, .nmea")
+	f.Float64Var(&o.vehicle, "vehicle-width", 0, "with --road: width of the vehicle in `metres`, 0 for 1.9")
 	o.modelFlags.add(f)
 	o.modelFlags.addRefine(f, true)
 	return c
@@ -76,20 +86,22 @@ With --refine a SAM, MobileSAM or HQ-SAM pair segments the prompted objects anew
 
 // trackSummary is NAME.summary.json.
 type trackSummary struct {
-	Source  string    `json:"source"`
-	Frames  uint64    `json:"frames"`
-	Tracks  uint64    `json:"tracks"`
-	Seconds float64   `json:"seconds"` // of work
-	FPS     float64   `json:"fps"`
-	Media   float64   `json:"media_seconds"`
-	Width   int       `json:"width"`
-	Height  int       `json:"height"`
-	Model   string    `json:"model"`
-	Device  string    `json:"provider"`
-	Prompts []answer  `json:"prompts,omitempty"`
-	Files   []string  `json:"files"`
-	Version string    `json:"version"`
-	Done    time.Time `json:"done"`
+	Source  string   `json:"source"`
+	Frames  uint64   `json:"frames"`
+	Tracks  uint64   `json:"tracks"`
+	Seconds float64  `json:"seconds"` // of work
+	FPS     float64  `json:"fps"`
+	Media   float64  `json:"media_seconds"`
+	Width   int      `json:"width"`
+	Height  int      `json:"height"`
+	Model   string   `json:"model"`
+	Device  string   `json:"provider"`
+	Prompts []answer `json:"prompts,omitempty"`
+	// Warnings counts what the road stage told of, with --road.
+	Warnings int       `json:"road_warnings,omitempty"`
+	Files    []string  `json:"files"`
+	Version  string    `json:"version"`
+	Done     time.Time `json:"done"`
 }
 
 // answer is what came of a prompt.
@@ -104,6 +116,17 @@ func runTrack(ctx context.Context, o trackOptions, videos []string, stdout, stde
 		return usagef("--every %d: want 1 or more", o.every)
 	case o.start < 0 || o.end < 0 || o.end > 0 && o.end <= o.start:
 		return usagef("--start %v --end %v: want 0 <= start < end", o.start, o.end)
+	}
+	switch {
+	case !o.road && (o.camera != "" || o.speed != "" || o.vehicle != 0):
+		return usagef("--camera, --speed and --vehicle-width are for --road")
+	case !(o.vehicle >= 0 && o.vehicle <= 5):
+		return usagef("--vehicle-width %v: want up to 5 metres, or 0 for 1.9", o.vehicle)
+	}
+	if o.road { // a wrong file shows before the model loads
+		if _, err := newRoadStage(o.camera, o.speed, o.vehicle); err != nil {
+			return err
+		}
 	}
 	prompts := make([]timedPrompt, 0, len(o.prompts))
 	for i, text := range o.prompts {
@@ -133,6 +156,7 @@ func runTrack(ctx context.Context, o trackOptions, videos []string, stdout, stde
 		return fmt.Errorf("make output folder: %w", err)
 	}
 	m := newModelSet(conf)
+	m.Drivable = o.road
 	if err := m.Initialize(); err != nil {
 		return err
 	}
@@ -184,8 +208,18 @@ func trackVideo(ctx context.Context, o trackOptions, m *modelSet, video, name st
 	bar := newProgress(stderr, name, expectedFrames(material, o))
 	var width, height int
 	var media time.Duration
+	var report *export.Road
+	if o.road {
+		report = &export.Road{Name: name, Source: src.Display()}
+		if !o.noVideo {
+			report.Video = name + ".mp4"
+		}
+	}
 	out := &export.Run{Dir: o.out, Name: name, NoVideo: o.noVideo, Each: func(r *pipeline.Result) {
 		width, height, media = r.Frame.Width, r.Frame.Height, r.Frame.MediaTime
+		if report != nil {
+			report.Take(r)
+		}
 		bar.set(int(r.Frame.Seq))
 	}}
 	if err := out.Initialize(); err != nil {
@@ -195,6 +229,12 @@ func trackVideo(ctx context.Context, o trackOptions, m *modelSet, video, name st
 	started := time.Now()
 	chain := newChain(m, false)
 	defer chain.Close()
+	if o.road {
+		if chain.road, err = newRoadStage(o.camera, o.speed, o.vehicle); err != nil {
+			out.Close()
+			return trackSummary{}, err
+		}
+	}
 	asker := &asker{prompts: prompts, ask: chain.prompts.Create, known: chain.prompts.Get}
 	e := &pipeline.Engine{Segmenter: m.Segmenter(), Sinks: []pipeline.Sink{out}, Batch: pipeline.Batch{Workers: 2}}
 	if err := e.Initialize(); err != nil {
@@ -248,6 +288,14 @@ func trackVideo(ctx context.Context, o trackOptions, m *modelSet, video, name st
 		if p := filepath.Join(o.out, name+suffix); (suffix != ".mp4" || !o.noVideo) && (suffix != ".levels.jsonl" || o.levels) {
 			sum.Files = append(sum.Files, p)
 		}
+	}
+	if report != nil {
+		names, err := report.Write(filepath.Join(o.out, name))
+		if err != nil {
+			return trackSummary{}, err
+		}
+		sum.Files = append(sum.Files, names...)
+		sum.Warnings = len(report.Warnings())
 	}
 	path := filepath.Join(o.out, name+".summary.json")
 	sum.Files = append(sum.Files, path)

@@ -380,3 +380,38 @@ func TestExportBadInput(t *testing.T) {
 		}
 	}
 }
+
+// TestTrackRoad watches the road of a rendered drive and reads the report.
+func TestTrackRoad(t *testing.T) {
+	dir := t.TempDir()
+	file := filepath.Join(dir, "camera.yaml")
+	if err := os.WriteFile(file, []byte("calibration:\n  image_size: [320, 192]\n  fx: 288\n  fy: 288\n  cx: 159.5\n  cy: 95.5\n  height_m: 1.4\n  pitch_deg: 2\n  x_front_m: 1.6\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	code, stdout, stderr := outrider(t, t.Context(), "track", "--road", "--camera", file, "--speed", "8", "--no-video", "--input", "320", "-o", dir, "synth:road?size=320x192&frames=12")
+	if code != 0 {
+		t.Fatalf("exit %d: %s%s", code, stdout, stderr)
+	}
+	names, err := filepath.Glob(filepath.Join(dir, "*.road.*"))
+	if err != nil || len(names) != 3 {
+		t.Fatalf("report: %v, %v; %s", names, err, stdout)
+	}
+	for _, n := range names {
+		text, err := os.ReadFile(n)
+		if err != nil || len(text) == 0 {
+			t.Errorf("%s: %d bytes, %v", n, len(text), err)
+		}
+		if strings.HasSuffix(n, ".html") && !strings.Contains(string(text), "CALIBRATED in 12 frames") {
+			t.Errorf("%s does not say that it is calibrated", n)
+		}
+	}
+	for _, args := range [][]string{
+		{"track", "--camera", file, "x.mp4"},
+		{"track", "--road", "--speed", "nope.csv", "x.mp4"},
+		{"track", "--road", "--vehicle-width", "9", "x.mp4"},
+	} {
+		if code, _, stderr := outrider(t, t.Context(), args...); code == 0 || stderr == "" {
+			t.Errorf("%v: exit %d, %q", args, code, stderr)
+		}
+	}
+}

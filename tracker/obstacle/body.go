@@ -311,13 +311,26 @@ func (b *body) ttcSigma(ttc float64, ego Ego) float64 {
 	return ttc * sigma / k
 }
 
+const (
+	vague     = 0.5 // relative standard deviation of a time to collision that says nothing
+	scaleOnly = 0.6 // seconds of growth that are watched before a level is built on growth alone
+)
+
 // careful is the situation as it is to be believed for raising a level: with a wide spread the
 // milder levels wait, the critical one does not (contract, section 2.6).
 func (b *body) careful(sit Situation, ego Ego) Situation {
-	if !(sit.TTC < math.Inf(1)) || sit.TTC < thresholds[pipeline.LevelCritical].ttc {
+	if !(sit.TTC < math.Inf(1)) {
 		return sit
 	}
 	rel := b.ttcSigma(sit.TTC, ego) / sit.TTC
+	if rel > vague || !finite(sit.Distance) && b.seen-b.first < scaleOnly {
+		// Growth that may as well be none.
+		sit.TTC, sit.Closing = math.Inf(1), 0
+		return sit
+	}
+	if sit.TTC < thresholds[pipeline.LevelCritical].ttc {
+		return sit
+	}
 	if rel > 0.15 {
 		// One standard deviation of 1/TTC to the mild side beyond what is usual.
 		slow := math.Max(0.2, 1-(rel-0.15))

@@ -170,6 +170,7 @@ type Camera struct {
 	Record        Record   `yaml:"record"`
 
 	Calibration Calibration `yaml:"calibration"`
+	Road        Road        `yaml:"road"`
 }
 
 // Calibration says how a camera's pixels become metres.
@@ -177,6 +178,23 @@ type Calibration struct {
 	File      string  `yaml:"file"`       // lens and mount: OpenCV, ROS, Kalibr or our own; empty for none
 	Learn     bool    `yaml:"learn"`      // road cameras: find pitch, yaw and height from driving
 	LaneWidth float64 `yaml:"lane_width"` // metres, for the height while the speed is not known; 0 when not known
+}
+
+// Road says that a camera looks at the road ahead of a vehicle, and what is known of both.
+type Road struct {
+	Enabled      bool    `yaml:"enabled"`
+	Speed        string  `yaml:"speed"`         // of the vehicle: m/s, or a file beside the video; empty: unknown
+	VehicleWidth float64 `yaml:"vehicle_width"` // metres, 0 for 1.9
+}
+
+// Road reports whether any camera looks at a road.
+func (c *Config) Road() bool {
+	for _, cam := range c.Cameras {
+		if cam.Road.Enabled {
+			return true
+		}
+	}
+	return false
 }
 
 // Record says what is kept of a camera's pictures: of the tracks of prompts, of zones and

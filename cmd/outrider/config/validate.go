@@ -126,6 +126,10 @@ func (c Camera) validate(key, name string, bad func(key, format string, args ...
 		return bad(key+".rtsp_transport", "%q, want tcp or udp", c.RTSPTransport)
 	case c.Rotate != 0 && c.Rotate != 90 && c.Rotate != 180 && c.Rotate != 270:
 		return bad(key+".rotate", "%d, want 0, 90, 180 or 270", c.Rotate)
+	case !(c.Road.VehicleWidth >= 0 && c.Road.VehicleWidth <= 5):
+		return bad(key+".road.vehicle_width", "%v, want up to 5 metres, or 0 for 1.9", c.Road.VehicleWidth)
+	case !c.Road.Enabled && c.Road.Speed != "":
+		return bad(key+".road.enabled", "false, but a speed is set: set it to true")
 	case c.Record.Pre < 0 || c.Record.Pre > maxRoll:
 		return bad(key+".record.pre", "%v, want 0s to %v", c.Record.Pre, maxRoll)
 	case c.Record.Post < minPost || c.Record.Post > maxRoll:
