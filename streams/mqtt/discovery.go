@@ -142,6 +142,12 @@ func (p *Publisher) device(camera string, labels []string) []byte {
 			},
 		},
 	}
+	if v := p.views[camera]; v != nil && v.road {
+		m.Components["road_warning"] = haComponent{
+			Platform: "sensor", UniqueID: id + "_road_warning", Name: "Road warning", Class: "enum",
+			Options: []string{"none", "notice", "caution", "warning", "critical"}, StateTopic: t.obstacleLevel(camera), Icon: "mdi:car-brake-alert",
+		}
+	}
 	if p.Switches != nil {
 		for _, n := range switchNames {
 			m.Components["switch_"+n] = haComponent{

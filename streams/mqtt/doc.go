@@ -18,6 +18,8 @@
 //	<p>/reviews                  review.json: new, update, end        no        1, by the outbox
 //	<p>/<cam>/review_status      NONE, DETECTION, ALERT               yes       1
 //	<p>/<cam>/<label>/snapshot   best picture of the newest, JPEG     yes       1
+//	<p>/<cam>/obstacle           obstacles on the road, level 1 and more  no   0
+//	<p>/<cam>/obstacle/level     none, notice, caution, warning, critical yes  1
 //	<p>/<cam>/<switch>/state     ON, OFF                              yes       1
 //	<p>/<cam>/event              camera_event.json (Home Assistant)   no        0
 //	<p>/stats                    stats.json                           no        0

@@ -161,6 +161,42 @@ func TestRetained(t *testing.T) {
 	}
 }
 
+// TestRoad tells of obstacles and keeps the level.
+func TestRoad(t *testing.T) {
+	b := startBroker(t, &mqtt.Broker{})
+	p := startPublisher(t, &mqtt.Publisher{URL: b.URL(), Directory: newDirectory("front", "yard"), HomeAssistant: true})
+	w := watch(t, b.ListenAddr(), "#")
+	eventually(t, "online", func() bool { return w.last("outrider/available") == "online" })
+	metres := 12.5
+	show := func(at float64, obstacles ...pipeline.Obstacle) {
+		r := result("front", at, nil)
+		r.Road.Status, r.Obstacles = pipeline.RoadCalibrated, obstacles
+		publish(r, p)
+		publish(result("yard", at, nil), p)
+	}
+	show(1, pipeline.Obstacle{TrackID: 7, Distance: &metres, Level: pipeline.LevelWarning, Motion: pipeline.MotionStatic}, pipeline.Obstacle{TrackID: 8})
+	show(1.1, pipeline.Obstacle{TrackID: 7, Distance: &metres, Level: pipeline.LevelWarning})
+	eventually(t, "the level", func() bool { return w.last("outrider/front/obstacle/level") == "warning" })
+	eventually(t, "the list", func() bool { return len(w.on("outrider/front/obstacle")) > 0 })
+	var list struct {
+		Calibration string
+		Obstacles   []pipeline.Obstacle
+	}
+	if err := json.Unmarshal([]byte(w.last("outrider/front/obstacle")), &list); err != nil || list.Calibration != "CALIBRATED" || len(list.Obstacles) != 1 || *list.Obstacles[0].Distance != 12.5 {
+		t.Errorf("%v %+v", err, list)
+	}
+	show(2)
+	show(3)
+	eventually(t, "the level falls", func() bool { return w.last("outrider/front/obstacle/level") == "none" })
+	eventually(t, "the end", func() bool { return len(w.on("outrider/front/obstacle")) == 2 })
+	eventually(t, "the sensor", func() bool {
+		return strings.Contains(w.last("homeassistant/device/outrider_front/config"), "road_warning")
+	})
+	if len(w.on("outrider/yard/obstacle/level")) > 0 || strings.Contains(w.last("homeassistant/device/outrider_yard/config"), "road_warning") {
+		t.Error("a camera without a road has a road warning")
+	}
+}
+
 // TestAnnounceAgain lets Home Assistant come up late.
 func TestAnnounceAgain(t *testing.T) {
 	b := startBroker(t, &mqtt.Broker{})

@@ -26,6 +26,11 @@ type view struct {
 	review   *review           // that is open, nil for none
 	pictures map[string][]byte // topic -> newest JPEG, never changed
 
+	road    bool                  // somebody watches the road of this camera
+	level   pipeline.WarningLevel // of its most urgent obstacle
+	roadAt  time.Time             // capture time of the last list of obstacles that was told
+	roadHad bool                  // that list was not empty
+
 	told      map[string]string // topic -> retained payload at the broker
 	shown     map[string]*byte  // topic -> picture at the broker
 	announced int               // labels in the last discovery message, -1 for none sent
@@ -86,10 +91,67 @@ func (p *Publisher) count(r *pipeline.Result) {
 			v.counts[s], changed = n, true
 		}
 	}
+	changed = v.watchRoad(r) || changed
+	list := v.obstacleList(r)
 	p.mu.Unlock()
+	if list != nil {
+		p.send(p.topics.obstacle(r.Frame.Camera), 0, list)
+	}
 	if changed {
 		p.changed()
 	}
+}
+
+// obstacleEvery is the shortest time between two lists of obstacles of a camera.
+const obstacleEvery = 200 * time.Millisecond
+
+// watchRoad takes the warning level of a frame and reports whether it is news.
+func (v *view) watchRoad(r *pipeline.Result) bool {
+	if r.Road.Status == "" {
+		return false
+	}
+	level := pipeline.LevelNone
+	for i := range r.Obstacles {
+		level = max(level, r.Obstacles[i].Level)
+	}
+	news := !v.road || level != v.level
+	if !v.road {
+		v.road, v.announced = true, -1
+	}
+	v.level = level
+	return news
+}
+
+// roadMessage is the payload of <prefix>/<camera>/obstacle.
+type roadMessage struct {
+	Time        float64             `json:"time"` // Unix seconds
+	Calibration pipeline.RoadStatus `json:"calibration"`
+	Speed       *float64            `json:"ego_mps"`
+	Obstacles   []pipeline.Obstacle `json:"obstacles"` // level 1 and more, most urgent first
+}
+
+// obstacleList is what is to be told of the obstacles now, nil for nothing: at most five times
+// a second, and once more when there is none left.
+func (v *view) obstacleList(r *pipeline.Result) []byte {
+	now := r.Frame.Captured
+	if since := now.Sub(v.roadAt); !v.road || since >= 0 && since < obstacleEvery {
+		return nil
+	}
+	m := roadMessage{Time: float64(now.UnixMilli()) / 1000, Calibration: r.Road.Status, Speed: r.Road.Speed, Obstacles: []pipeline.Obstacle{}}
+	for i := range r.Obstacles {
+		if r.Obstacles[i].Level > pipeline.LevelNone {
+			m.Obstacles = append(m.Obstacles, r.Obstacles[i])
+		}
+	}
+	if len(m.Obstacles) == 0 && !v.roadHad {
+		return nil
+	}
+	v.roadAt, v.roadHad = now, len(m.Obstacles) > 0
+	b, err := json.Marshal(m)
+	if err != nil {
+		return nil // a number that is none: the stage gives no such
+	}
+	return b
 }
 
 // CameraStatus takes in a change of a camera's state. It never blocks.
@@ -105,6 +167,7 @@ func (p *Publisher) CameraStatus(s pipeline.CameraStatus) {
 		for l := range v.counts {
 			v.counts[l] = 0
 		}
+		v.level = pipeline.LevelNone
 	}
 	p.mu.Unlock()
 	if len(ends) > 0 {
@@ -209,6 +272,9 @@ func (p *Publisher) describeCamera(out []retained, v *view, s pipeline.CameraSta
 	}
 	for _, l := range slices.Sorted(maps.Keys(v.counts)) {
 		tell(p.topics.camera(s.Name, l), []byte(strconv.Itoa(v.counts[l])))
+	}
+	if v.road {
+		tell(p.topics.obstacleLevel(s.Name), []byte(v.level.String()))
 	}
 	tell(p.topics.reviewStatus(s.Name), []byte(v.reviewStatus()))
 	if p.Switches != nil {

@@ -34,6 +34,8 @@ func (t topics) reviews() string             { return t.prefix + "/reviews" }
 func (t topics) reviewStatus(cam string) string {
 	return t.camera(cam, "review_status")
 }
+func (t topics) obstacle(cam string) string          { return t.camera(cam, "obstacle") }
+func (t topics) obstacleLevel(cam string) string     { return t.camera(cam, "obstacle/level") }
 func (t topics) switchState(cam, name string) string { return t.camera(cam, name+"/state") }
 func (t topics) snapshot(cam, label string) string   { return t.camera(cam, label+"/snapshot") }
 
