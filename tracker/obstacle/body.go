@@ -57,8 +57,14 @@ func (b *body) ready() bool { return b.ranged && b.updates >= 3 }
 // urgency orders obstacles: the inverse of the time to collision.
 func (b *body) urgency() float64 { return b.rng.x[iRate] }
 
-// edge is the standard deviation of a mask's edge, frame pixels: half a cell.
-func (o *outline) edge() float64 { return 0.5 * o.cell }
+// edge is the standard deviation of a mask's edge, frame pixels: half a cell of a mask at the
+// picture's resolution, where only rounding moves it, and a whole one of a network's.
+func (o *outline) edge() float64 {
+	if o.cell > 1 {
+		return o.cell
+	}
+	return 0.5 * o.cell
+}
 
 // measure updates a body's filters with what this frame shows of it.
 func (s *Stage) measure(b *body, dt float64, ego Ego) {
@@ -312,8 +318,10 @@ func (b *body) ttcSigma(ttc float64, ego Ego) float64 {
 }
 
 const (
-	vague     = 0.5 // relative standard deviation of a time to collision that says nothing
-	scaleOnly = 0.6 // seconds of growth that are watched before a level is built on growth alone
+	vague = 0.5 // relative standard deviation of a time to collision that says nothing
+	// What must be seen of a growth before a level is built on it alone.
+	scaleOnly   = 1.0 // seconds
+	scaleFrames = 15
 )
 
 // careful is the situation as it is to be believed for raising a level: with a wide spread the
@@ -323,7 +331,7 @@ func (b *body) careful(sit Situation, ego Ego) Situation {
 		return sit
 	}
 	rel := b.ttcSigma(sit.TTC, ego) / sit.TTC
-	if rel > vague || !finite(sit.Distance) && b.seen-b.first < scaleOnly {
+	if rel > vague || !finite(sit.Distance) && (b.seen-b.first < scaleOnly || b.updates < scaleFrames) {
 		// Growth that may as well be none.
 		sit.TTC, sit.Closing = math.Inf(1), 0
 		return sit
