@@ -99,9 +99,33 @@ func (b *Broker) Initialize() error {
 		return fmt.Errorf("start MQTT broker on %s: %w", b.Addr, err)
 	}
 	b.mu.Lock()
-	defer b.mu.Unlock()
 	// The server notes a random port in its options.
 	b.server, b.addr = s, net.JoinHostPort(host, strconv.Itoa(opts.MQTT.Port))
+	b.mu.Unlock()
+	if err := b.settle(); err != nil {
+		return fmt.Errorf("start MQTT broker on %s: %w", b.Addr, errors.Join(err, b.Close()))
+	}
+	return nil
+}
+
+// settle connects once and leaves. The server makes its stores when the first client connects,
+// and a shutdown meanwhile leaves them behind: it is done before anybody can ask for that. With
+// TLS only clients know how to get in.
+func (b *Broker) settle() error {
+	if b.TLS != nil {
+		return nil
+	}
+	a, err := parseAddress(b.URL())
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), brokerStart)
+	defer cancel()
+	c, err := dial(ctx, dialOptions{address: a, clientID: "outrider-settle", will: "outrider-settle", receive: func(string, []byte, bool) {}})
+	if err != nil {
+		return err
+	}
+	c.close()
 	return nil
 }
 
