@@ -29,7 +29,6 @@ import (
 	"outrider/streams/web"
 	"outrider/streams/webrtc"
 	"outrider/tracker"
-	"outrider/tracker/event"
 	"outrider/tracker/obstacle"
 	"outrider/tracker/prompt"
 )
@@ -59,6 +58,7 @@ type service struct {
 	conf     config.Config
 	adopting sync.Mutex // one adoption at a time
 	chains   map[string]*chain
+	places   *placesBook
 	data     string // folder of what is kept
 
 	closers []func() error // in the order of starting
@@ -151,6 +151,8 @@ func (s *service) startSinks() error {
 	}
 	s.sink(s.store)
 	switches := &switches{service: s}
+	s.places = &placesBook{keep: s.store, cameras: s.engine.Cameras}
+	s.sink(s.places)
 	s.record = &record.Recorder{
 		Dir: filepath.Join(dir, "media"), Retain: c.Store.Events.Retain.D(), MaxBytes: int64(c.Store.Events.MaxSize),
 		Options: switches.recording, Picture: s.picture, Log: s.Log,
@@ -264,6 +266,9 @@ func (s *service) addCamera(name string, c config.Camera) error {
 	}
 	chain := newChain(&s.models, src.Live())
 	chain.tracker.FixedCamera = s.Config.Tracker.GMC == "off"
+	if chain.places, err = s.places.open(s.ctx, name, c); err != nil {
+		return err
+	}
 	chain.calibrate(k)
 	if r := c.Road; r.Enabled {
 		if chain.road, err = newRoadStage("", r.Speed, r.VehicleWidth); err != nil {
@@ -272,7 +277,7 @@ func (s *service) addCamera(name string, c config.Camera) error {
 		chain.road.Calibration = k.stage
 	}
 	cam := pipeline.Camera{
-		Name: name, Display: src.Display(), Source: src, Stages: chain.stages(), Prompts: userPrompts{chain.prompts, name, s.keeper}, Places: chain.counter,
+		Name: name, Display: src.Display(), Source: src, Stages: chain.stages(), Prompts: userPrompts{chain.prompts, name, s.keeper}, Places: chain.places,
 		Live: src.Live(), Rate: c.Rate, Calibration: k,
 	}
 	if k := src.Kind(); k != capture.File && k != capture.Folder && !demo {
@@ -353,6 +358,12 @@ func (s *service) adopt(next config.Config) error {
 	s.conf = next
 	s.current.Unlock()
 	var errs []error
+	for _, name := range changes.Removed {
+		errs = append(errs, s.places.forget(name))
+	}
+	for _, name := range changes.Keeps {
+		errs = append(errs, s.places.adopt(name, next.Cameras[name]))
+	}
 	for _, name := range started {
 		errs = append(errs, s.addCamera(name, next.Cameras[name]))
 	}
@@ -565,7 +576,7 @@ func recordingError(err error) error {
 type chain struct {
 	tracker *tracker.Tracker
 	prompts *prompt.Set
-	counter *event.Counter
+	places  *places         // nil: nothing is counted
 	road    *obstacle.Stage // nil for cameras that do not look at a road
 
 	calibration *calibration // nil for none
@@ -577,7 +588,6 @@ func newChain(m *modelSet, live bool) *chain {
 	tr := &tracker.Tracker{}
 	return &chain{
 		tracker: tr,
-		counter: &event.Counter{},
 		prompts: &prompt.Set{
 			Tracks: tr, Texts: m.TextEncoder(), Images: m.ImageEncoder(), Labels: m.Text.Labels, Distractors: m.Distractors(),
 			NewLadder: func() prompt.Ladder { return &levels.Ladder{} },
@@ -593,13 +603,16 @@ func (c *chain) Close() error { return c.prompts.Close() }
 // still, speeds over it.
 func (c *chain) calibrate(k *calibration) {
 	c.calibration = k
-	if c.counter.Ground == nil && !k.conf.Learn {
-		c.counter.Ground = groundPlane{k.stage}
+	if c.places != nil && c.places.counter.Ground == nil && !k.conf.Learn {
+		c.places.counter.Ground = groundPlane{k.stage}
 	}
 }
 
 func (c *chain) stages() []pipeline.Stage {
-	list := []pipeline.Stage{c.tracker, c.prompts, c.counter}
+	list := []pipeline.Stage{c.tracker, c.prompts}
+	if c.places != nil {
+		list = append(list, c.places.counter)
+	}
 	if c.calibration != nil {
 		list = append([]pipeline.Stage{c.calibration.stage}, list...)
 	}

@@ -336,7 +336,7 @@ func compare(a, b config.Config) web.ConfigChanges {
 		switch {
 		case !there:
 			c.Added = append(c.Added, name)
-		case !reflect.DeepEqual(old, cam):
+		case !reflect.DeepEqual(withoutPlaces(old), withoutPlaces(cam)):
 			c.Restarts = append(c.Restarts, name)
 		default:
 			c.Keeps = append(c.Keeps, name)
@@ -355,6 +355,12 @@ func compare(a, b config.Config) web.ConfigChanges {
 	for _, l := range [][]string{c.Added, c.Removed, c.Restarts, c.Keeps} {
 		sort.Strings(l)
 	}
+	return c
+}
+
+// withoutPlaces is a camera without its zones and lines, which change while it runs.
+func withoutPlaces(c config.Camera) config.Camera {
+	c.Zones, c.Lines = nil, nil
 	return c
 }
 

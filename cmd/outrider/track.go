@@ -17,6 +17,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"outrider/cmd/outrider/config"
 	"outrider/pipeline"
 	"outrider/streams/capture"
 	"outrider/streams/export"
@@ -24,6 +25,7 @@ import (
 
 type trackOptions struct {
 	modelFlags
+	placeFlags
 	out        string
 	prompts    []string
 	start, end time.Duration
@@ -35,6 +37,7 @@ type trackOptions struct {
 	speed      string
 	vehicle    float64
 	asJSON     bool
+	counting   config.Camera // zones, lines and ground
 }
 
 func trackCommand() *cobra.Command {
@@ -55,12 +58,17 @@ pointed at. Several parts joined with ";" are one prompt: "point=320,200;point=3
 With --levels it also writes walk.levels.jsonl: for each frame and each point, box or mask prompt the nested things that
 it can mean, coarse to fine, as long as its object is in sight.
 
-With --refine a SAM, MobileSAM or HQ-SAM pair segments the prompted objects anew on key frames.`,
+With --refine a SAM, MobileSAM or HQ-SAM pair segments the prompted objects anew on key frames.
+
+A zone is name=x1,y1,x2,y2,x3,y3,..., a line name=x1,y1,x2,y2, in pixels or, when no number exceeds 1, shares of the picture; who
+goes from the left of the line (as seen from its first point) to its right goes in. The zones, lines and ground of a camera of a
+configuration are taken with --config. What was counted is printed, drawn and in the events of the JSON lines.`,
 		Example: `  outrider track walk.avi -o out
   outrider track --road dashcam.mp4
   outrider track --road --camera camera.yaml --speed drive.gpx dashcam.mp4
   outrider track --prompt point=320,200@2.5s --prompt text=person walk.avi -o out
-  outrider track --prompt point=320,200 --levels --refine mobilesam walk.avi -o out`,
+  outrider track --prompt point=320,200 --levels --refine mobilesam walk.avi -o out
+  outrider track --line door=0.3,0.6,0.7,0.6 --zone hall=0,0,0.5,0,0.5,1,0,1 walk.avi -o out`,
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			return runTrack(c.Context(), o, args, c.OutOrStdout(), c.ErrOrStderr())
@@ -70,6 +78,10 @@ With --refine a SAM, MobileSAM or HQ-SAM pair segments the prompted objects anew
 	f.StringVarP(&o.out, "output", "o", "out", "output `folder`, made when missing")
 	f.StringArrayVar(&o.prompts, "prompt", nil, "what to follow, may be given several times: "+promptSyntax)
 	f.BoolVar(&o.levels, "levels", false, "write the nested things that prompts can mean, frame by frame")
+	f.StringArrayVar(&o.zones, "zone", nil, "count in this area; may be given several times")
+	f.StringArrayVar(&o.lines, "line", nil, "count crossings of this line; may be given several times")
+	f.StringVarP(&o.file, "config", "c", "", "configuration `file` whose zones, lines and ground are used")
+	f.StringVar(&o.placeFlags.camera, "config-camera", "", "camera of that configuration")
 	f.DurationVar(&o.start, "start", 0, "start at this `time` of the video")
 	f.DurationVar(&o.end, "end", 0, "end at this `time` of the video, 0 for its end")
 	f.IntVar(&o.every, "every", 1, "use every n-th frame")
@@ -86,17 +98,18 @@ With --refine a SAM, MobileSAM or HQ-SAM pair segments the prompted objects anew
 
 // trackSummary is NAME.summary.json.
 type trackSummary struct {
-	Source  string   `json:"source"`
-	Frames  uint64   `json:"frames"`
-	Tracks  uint64   `json:"tracks"`
-	Seconds float64  `json:"seconds"` // of work
-	FPS     float64  `json:"fps"`
-	Media   float64  `json:"media_seconds"`
-	Width   int      `json:"width"`
-	Height  int      `json:"height"`
-	Model   string   `json:"model"`
-	Device  string   `json:"provider"`
-	Prompts []answer `json:"prompts,omitempty"`
+	Source  string           `json:"source"`
+	Frames  uint64           `json:"frames"`
+	Tracks  uint64           `json:"tracks"`
+	Seconds float64          `json:"seconds"` // of work
+	FPS     float64          `json:"fps"`
+	Media   float64          `json:"media_seconds"`
+	Width   int              `json:"width"`
+	Height  int              `json:"height"`
+	Model   string           `json:"model"`
+	Device  string           `json:"provider"`
+	Prompts []answer         `json:"prompts,omitempty"`
+	Counts  *pipeline.Counts `json:"counts,omitempty"` // of zones and lines
 	// Warnings counts what the road stage told of, with --road.
 	Warnings int       `json:"road_warnings,omitempty"`
 	Files    []string  `json:"files"`
@@ -146,6 +159,9 @@ func runTrack(ctx context.Context, o trackOptions, videos []string, stdout, stde
 	if err != nil {
 		return err
 	}
+	if o.counting, err = o.placeFlags.read(); err != nil {
+		return err
+	}
 	names := outputNames(videos)
 	for _, v := range videos { // wrong names show before the model loads
 		if _, err := os.Stat(v); err != nil && !strings.Contains(v, ":") {
@@ -175,6 +191,11 @@ func runTrack(ctx context.Context, o trackOptions, videos []string, stdout, stde
 		fmt.Fprintf(stdout, "%s: %d frames, %d tracks, %.1f frames/s -> %s\n", v, sum.Frames, sum.Tracks, sum.FPS, strings.Join(sum.Files, ", "))
 		for _, a := range sum.Prompts {
 			fmt.Fprintln(stdout, " ", describeAnswer(a))
+		}
+		if sum.Counts != nil {
+			if err := writeCounts(stdout, sum.Counts); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
@@ -229,6 +250,10 @@ func trackVideo(ctx context.Context, o trackOptions, m *modelSet, video, name st
 	started := time.Now()
 	chain := newChain(m, false)
 	defer chain.Close()
+	if chain.places, err = offlinePlaces(ctx, o.counting); err != nil {
+		out.Close()
+		return trackSummary{}, err
+	}
 	if o.road {
 		if chain.road, err = newRoadStage(o.camera, o.speed, o.vehicle); err != nil {
 			out.Close()
@@ -283,6 +308,9 @@ func trackVideo(ctx context.Context, o trackOptions, m *modelSet, video, name st
 		Source: src.Display(), Frames: st.Processed, Tracks: st.TracksSeen, Seconds: took.Seconds(), Media: media.Seconds(),
 		FPS: math.Round(float64(st.Processed)/took.Seconds()*100) / 100, Width: width, Height: height,
 		Model: m.Name(), Device: m.Provider(), Prompts: answers, Version: version, Done: time.Now(),
+	}
+	if c := chain.places.Counts(); len(c.Zones)+len(c.Lines) > 0 {
+		sum.Counts = c
 	}
 	for _, suffix := range []string{".mp4", ".jsonl", ".mot.txt", ".levels.jsonl"} {
 		if p := filepath.Join(o.out, name+suffix); (suffix != ".mp4" || !o.noVideo) && (suffix != ".levels.jsonl" || o.levels) {

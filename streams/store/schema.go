@@ -66,6 +66,11 @@ CREATE TABLE prompts (
 	encoder TEXT NOT NULL, -- that made it
 	PRIMARY KEY (camera, id)
 ) WITHOUT ROWID;
+`, `
+CREATE TABLE kept (
+	key   TEXT PRIMARY KEY,
+	value BLOB NOT NULL
+) WITHOUT ROWID;
 `}
 
 // migrate brings db to the newest version, each step in a transaction of its own.

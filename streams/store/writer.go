@@ -34,6 +34,7 @@ type entry struct {
 	event   *eventRow
 	message *pipeline.OutboxMessage
 	stopped *stoppedCamera
+	kept    *keptRow
 }
 
 type eventRow struct {
@@ -55,6 +56,8 @@ func (e *entry) size() int {
 		return 256 + len(e.event.data)
 	case e.message != nil:
 		return 256 + len(e.message.Payload)
+	case e.kept != nil:
+		return 256 + len(e.kept.value)
 	}
 	return 256
 }
@@ -333,6 +336,8 @@ func (w *writer) write(ctx context.Context, gone []int64) error {
 			if m := e.message; !skip[m.ID] {
 				_, err = tx.ExecContext(ctx, insertMessage, m.ID, m.Key, m.Topic, m.Payload, m.Droppable)
 			}
+		case e.kept != nil:
+			err = writeKept(ctx, tx, e.kept)
 		case e.stopped != nil:
 			_, err = tx.ExecContext(ctx, closeTracks, e.stopped.at.UnixMicro(), e.stopped.camera)
 		}

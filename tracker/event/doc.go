@@ -19,7 +19,7 @@
 //     filter counts, once.
 //
 // Speeds need a calibrated ground plane ([Ground]); without one there is no speed rather than
-// a guess. [Plane] is the ground plane of four known points.
+// a guess.
 //
 // The package neither tracks nor names objects, and it stores nothing.
 package event

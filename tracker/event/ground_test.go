@@ -4,9 +4,9 @@ import (
 	"math"
 	"math/rand/v2"
 	"slices"
-	"strings"
 	"testing"
 
+	"outrider/calib"
 	"outrider/pipeline"
 	"outrider/tracker/event"
 )
@@ -24,70 +24,17 @@ func (road) see(x, y float64) pipeline.Point {
 	return pipeline.Point{X: 640 + 900*x/depth, Y: 360 + 900*down/depth}
 }
 
-func plane(t testing.TB) *event.Plane {
+func plane(t testing.TB) event.Ground {
 	t.Helper()
-	ground := points(-4, 15, 4, 15, 4, 40, -4, 40)
-	var picture, metres []pipeline.Point
-	for _, p := range ground {
-		picture = append(picture, road{}.see(p.X, p.Y))
-		metres = append(metres, pipeline.Point{X: p.Y, Y: -p.X}) // ahead, left
+	var marks []calib.Mark
+	for _, p := range points(-4, 15, 4, 15, 4, 40, -4, 40) {
+		marks = append(marks, calib.Mark{Image: road{}.see(p.X, p.Y), Ground: pipeline.Point{X: p.Y, Y: -p.X}}) // ahead, left
 	}
-	p, err := event.NewPlane(picture, metres)
+	h, err := calib.NewHomography(1280, 720, nil, 2, marks)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return p
-}
-
-func TestPlane(t *testing.T) {
-	p := plane(t)
-	for _, g := range points(0, 12, -3, 20, 6, 60, -20, 100) {
-		q := road{}.see(g.X, g.Y)
-		at, cov, ok := p.Metres(q)
-		if !ok || math.Hypot(at.X-g.Y, at.Y+g.X) > 1e-6*g.Y {
-			t.Errorf("(%g, %g) -> %+v, %t", g.X, g.Y, at, ok)
-		}
-		// The covariance is what small errors of the picture do.
-		rng := rand.New(rand.NewPCG(1, 1))
-		var xx, xy, yy float64
-		const n, scale = 4000, .01
-		for range n {
-			a, _, _ := p.Metres(pipeline.Point{X: q.X + 2*scale*rng.NormFloat64(), Y: q.Y + 2*scale*rng.NormFloat64()})
-			dx, dy := (a.X-at.X)/scale, (a.Y-at.Y)/scale
-			xx, xy, yy = xx+dx*dx/n, xy+dx*dy/n, yy+dy*dy/n
-		}
-		for i, want := range []float64{xx, xy, yy} {
-			if math.Abs(cov[i]-want) > .1*math.Sqrt(xx*yy)+.1*math.Abs(want) {
-				t.Errorf("(%g, %g): covariance %g, want %g, %g, %g", g.X, g.Y, cov, xx, xy, yy)
-				break
-			}
-		}
-	}
-	for _, q := range []pipeline.Point{{X: 640, Y: 100}, {X: 640, Y: 168}, {X: math.NaN(), Y: 400}, {X: 640, Y: math.Inf(-1)}, {X: 640, Y: math.Inf(1)}} {
-		if at, _, ok := p.Metres(q); ok {
-			t.Errorf("%v is ground: %+v", q, at)
-		}
-	}
-}
-
-func TestPlaneRefuses(t *testing.T) {
-	good := points(100, 400, 500, 400, 400, 200, 200, 200)
-	metres := points(0, 0, 8, 0, 8, 20, 0, 20)
-	for name, tc := range map[string]struct {
-		picture, ground []pipeline.Point
-		want            string
-	}{
-		"three points":    {good[:3], metres[:3], "want 4 and 4"},
-		"in a line":       {points(100, 400, 300, 400, 500, 400, 200, 200), metres, "points 1, 2 and 3 lie in a line in the picture"},
-		"in a line below": {good, points(0, 0, 4, 0, 8, 0, 0, 20), "lie in a line on the ground"},
-		"the same twice":  {points(100, 400, 100, 400, 400, 200, 200, 200), metres, "lie in a line in the picture"},
-		"another order":   {good, points(0, 0, 8, 20, 8, 0, 0, 20), "do not go round in one order"},
-		"not a number":    {points(math.NaN(), 400, 500, 400, 400, 200, 200, 200), metres, "point 1 is not a number"},
-	} {
-		if _, err := event.NewPlane(tc.picture, tc.ground); err == nil || !strings.Contains(err.Error(), tc.want) {
-			t.Errorf("%s: %v, want %q", name, err, tc.want)
-		}
-	}
+	return h
 }
 
 // A walker and a car at known speeds, with boxes that waver by two pixels: the speed told is

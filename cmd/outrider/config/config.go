@@ -160,14 +160,17 @@ type Tracker struct {
 
 // Camera is one source and what to do with it.
 type Camera struct {
-	Source        Secret   `yaml:"source"` // rtsp://..., /dev/video0, a file, a folder, gst:<pipeline>, synth:road
-	Loop          bool     `yaml:"loop"`   // files: start again at the end
-	Rate          float64  `yaml:"rate"`   // frames/s to analyse at most, 0 for as many as the machine can
-	ReadTimeout   Duration `yaml:"read_timeout"`
-	RTSPTransport string   `yaml:"rtsp_transport"` // tcp, udp
-	Rotate        int      `yaml:"rotate"`         // degrees clockwise: 0, 90, 180, 270
-	Prompts       []Prompt `yaml:"prompts"`
-	Record        Record   `yaml:"record"`
+	Source        Secret          `yaml:"source"` // rtsp://..., /dev/video0, a file, a folder, gst:<pipeline>, synth:road
+	Loop          bool            `yaml:"loop"`   // files: start again at the end
+	Rate          float64         `yaml:"rate"`   // frames/s to analyse at most, 0 for as many as the machine can
+	ReadTimeout   Duration        `yaml:"read_timeout"`
+	RTSPTransport string          `yaml:"rtsp_transport"` // tcp, udp
+	Rotate        int             `yaml:"rotate"`         // degrees clockwise: 0, 90, 180, 270
+	Prompts       []Prompt        `yaml:"prompts"`
+	Zones         map[string]Zone `yaml:"zones"`
+	Lines         map[string]Line `yaml:"lines"`
+	Ground        Ground          `yaml:"ground"` // for speeds
+	Record        Record          `yaml:"record"`
 
 	Calibration Calibration `yaml:"calibration"`
 	Road        Road        `yaml:"road"`
@@ -204,6 +207,53 @@ type Record struct {
 	Snapshots bool     `yaml:"snapshots"` // the best picture of each track
 	Pre       Duration `yaml:"pre"`       // of a clip, before its first moment
 	Post      Duration `yaml:"post"`      // and after its last
+}
+
+// Zone is an area in which objects are counted.
+type Zone struct {
+	Polygon    [][]float64   `yaml:"polygon"` // [[x, y], ...]
+	Holes      [][][]float64 `yaml:"holes"`
+	Size       []int         `yaml:"size"`      // [width, height] of the picture that the points are of; without: shares, or pixels of the stream
+	Anchor     string        `yaml:"anchor"`    // ground, bottom, center
+	Prompts    []string      `yaml:"prompts"`   // only tracks of these prompts
+	Labels     []string      `yaml:"labels"`    // only tracks that are named so
+	MinScore   float64       `yaml:"min_score"` // 0..1
+	MinArea    float64       `yaml:"min_area"`  // of the box, as a share of the picture
+	Parts      bool          `yaml:"parts"`     // count parts of an object beside it
+	Inertia    Duration      `yaml:"inertia"`
+	Loiter     Duration      `yaml:"loiter"`
+	LeftBehind Duration      `yaml:"left_behind"`
+	Removed    Duration      `yaml:"removed"`
+	TripsFrom  []string      `yaml:"trips_from"`
+	Alert      bool          `yaml:"alert"`
+}
+
+// Line is a directed line that objects cross. What it has in common with a zone means the same.
+type Line struct {
+	From     []float64 `yaml:"from"` // [x, y]
+	To       []float64 `yaml:"to"`
+	Size     []int     `yaml:"size"`
+	Anchor   string    `yaml:"anchor"`
+	Prompts  []string  `yaml:"prompts"`
+	Labels   []string  `yaml:"labels"`
+	MinScore float64   `yaml:"min_score"`
+	MinArea  float64   `yaml:"min_area"`
+	Parts    bool      `yaml:"parts"`
+	Settle   Duration  `yaml:"settle"`
+	Margin   float64   `yaml:"margin"` // share of the object's size
+	Alert    bool      `yaml:"alert"`
+}
+
+// Ground is a flat ground, by four or more points of known position.
+type Ground struct {
+	Size  []int  `yaml:"size"` // [width, height] of the picture that the points are of
+	Marks []Mark `yaml:"marks"`
+}
+
+// Mark is a point of the ground in the picture and in metres, y to the left of x.
+type Mark struct {
+	Image  []float64 `yaml:"image"`
+	Metres []float64 `yaml:"metres"`
 }
 
 // Prompt is something to follow from the start.

@@ -194,7 +194,7 @@ func TestExampleIsTheDefault(t *testing.T) {
 	if d := cmp.Diff(want, c); d != "" {
 		t.Errorf("the example differs from Default (-want +got):\n%s", d)
 	}
-	cam.Source, cam.Prompts = "", nil
+	cam.Source, cam.Prompts, cam.Zones, cam.Lines, cam.Ground = "", nil, nil, nil, Ground{}
 	if d := cmp.Diff(DefaultCamera(), cam); d != "" {
 		t.Errorf("the example's camera differs from DefaultCamera (-want +got):\n%s", d)
 	}

@@ -108,6 +108,9 @@ func (c *Config) Validate() error {
 		if err := c.Cameras[n].validate("cameras."+n, n, bad); err != nil {
 			return err
 		}
+		if err := c.Cameras[n].validatePlaces("cameras."+n, names, bad); err != nil {
+			return err
+		}
 	}
 	return nil
 }
