@@ -150,6 +150,38 @@ func TestGoldenTracks(t *testing.T) {
 	golden(t, "tracks", pix, 640, 360)
 }
 
+// counts are a zone with a hole and two lines, one of which was just crossed.
+func counts() *pipeline.Counts {
+	z := pipeline.ZoneCount{Zone: pipeline.Zone{ID: "drive"}, Inside: 2, Outline: [][]pipeline.Point{
+		{{X: 40, Y: 60}, {X: 300, Y: 60}, {X: 260, Y: 330}, {X: 40, Y: 330}}, {{X: 100, Y: 120}, {X: 160, Y: 120}, {X: 130, Y: 180}},
+	}}
+	l := pipeline.LineCount{Line: pipeline.Line{ID: "door"}, In: 3, Out: 1, Ends: [2]pipeline.Point{{X: 350, Y: 200}, {X: 600, Y: 240}}}
+	m := pipeline.LineCount{Line: pipeline.Line{ID: "exit"}, Out: 12, Ends: [2]pipeline.Point{{X: 500, Y: 340}, {X: 500, Y: 60}}, Last: clock}
+	return &pipeline.Counts{Zones: []pipeline.ZoneCount{z}, Lines: []pipeline.LineCount{l, m}}
+}
+
+func TestGoldenPlaces(t *testing.T) {
+	var p overlay.Painter
+	pix := background(640, 360)
+	r := scene(t, 5)
+	r.Tracks, r.Obstacles = r.Tracks[:0], r.Obstacles[:0]
+	r.Counts = counts()
+	p.Draw(pix, 640, 360, r)
+	golden(t, "places", pix, 640, 360)
+	// Zones and lines can be switched off, and broken ones harm nothing.
+	p.Layers = overlay.DefaultLayers &^ overlay.Places
+	off := background(640, 360)
+	p.Draw(off, 640, 360, r)
+	if !bytes.Equal(off, background(640, 360)) {
+		t.Error("places are drawn with their layer off")
+	}
+	p.Layers = 0
+	nan := math.NaN()
+	r.Counts.Zones[0].Outline[0][1].X, r.Counts.Zones[0].Outline[1] = nan, nil
+	r.Counts.Lines[0].Ends[0], r.Counts.Lines[1].Ends[1] = pipeline.Point{X: nan, Y: math.Inf(1)}, r.Counts.Lines[1].Ends[0]
+	p.Draw(pix, 640, 360, r)
+}
+
 func TestGoldenScaled(t *testing.T) {
 	p := overlay.Painter{Layers: overlay.Masks | overlay.Labels}
 	pix := background(960, 300)
@@ -312,6 +344,7 @@ func TestDrawDoesNotAllocate(t *testing.T) {
 	p := overlay.Painter{Layers: overlay.DefaultLayers | overlay.Segments}
 	r := scene(t, 0)
 	r.Segments = pieces()
+	r.Counts = counts()
 	pix := background(640, 360)
 	draw := func() {
 		r.Frame.Captured = r.Frame.Captured.Add(40 * time.Millisecond)

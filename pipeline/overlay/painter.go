@@ -15,12 +15,13 @@ type Layers uint
 // The layers, bottom to top.
 const (
 	Segments  Layers = 1 << iota // everything that the model cut
+	Places                       // zones and lines with their counts
 	Trails                       // where each track came from, five seconds back
 	Masks                        // tracks: masks, outlines, boxes
 	Labels                       // name, id and score of each track
 	Obstacles                    // contact lines, distances and times to collision
 
-	DefaultLayers = Trails | Masks | Labels | Obstacles
+	DefaultLayers = Places | Trails | Masks | Labels | Obstacles
 )
 
 // Painter draws results. The zero value draws DefaultLayers. It remembers the trails of one
@@ -70,6 +71,9 @@ func (p *Painter) Draw(pix []byte, w, h int, r *pipeline.Result) {
 	if layers&Segments != 0 {
 		p.drawSegments(r.Segments, segmentFill)
 	}
+	if layers&Places != 0 {
+		p.drawPlaces(r.Counts)
+	}
 	if layers&Trails != 0 {
 		p.trails.update(r)
 		p.drawTrails(r)
@@ -81,6 +85,9 @@ func (p *Painter) Draw(pix []byte, w, h int, r *pipeline.Result) {
 	}
 	if layers&Obstacles != 0 {
 		p.drawObstacles(r)
+	}
+	if layers&Places != 0 && layers&Labels != 0 {
+		p.labelPlaces(r.Counts)
 	}
 	if layers&Labels != 0 {
 		for i := range r.Tracks {

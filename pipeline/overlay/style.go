@@ -50,6 +50,7 @@ var (
 	trackDash = [3]dash{solid, {8, 4}, {2, 4}} // tells tracks of one colour apart
 	predicted = dash{10, 6}                    // the box of a track that this frame does not show
 	lost      = dash{2, 5}                     // the box of a lost track
+	places    = dash{6, 4}                     // zones and lines
 )
 
 // outlineOf is how a track's outline is dashed.
