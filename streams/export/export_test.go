@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"image"
 	"image/png"
 	"math"
@@ -44,7 +45,12 @@ func result(t *testing.T) *pipeline.Result {
 		{ID: 3, Box: pipeline.Box{X1: 8, Y1: 4, X2: 24, Y2: 20}, Mask: m, State: pipeline.Confirmed, Observed: true, Score: .91234, Label: "person", PromptID: "p"},
 		{ID: 5, Box: pipeline.Box{X1: 30, Y1: 4, X2: 40, Y2: 20}, Mask: m, State: pipeline.Lost},
 	}
-	r.Events = []pipeline.Event{{ID: "e1", Kind: pipeline.EventStarted, Track: r.Tracks[0]}}
+	r.Tracks[0].Zones, r.Tracks[0].Speed = 2, pipeline.Speed{MPS: 1.5, Error: .25, Heading: 90}
+	r.Counts = &pipeline.Counts{Zones: []pipeline.ZoneCount{{Zone: pipeline.Zone{ID: "lawn"}}, {Zone: pipeline.Zone{ID: "drive"}}}}
+	r.Events = []pipeline.Event{
+		{ID: "e1", Kind: pipeline.EventStarted, Track: r.Tracks[0]},
+		{ID: "e2", Kind: pipeline.EventLineCrossed, Track: r.Tracks[0], Line: "door", Data: map[string]any{"direction": pipeline.In}},
+	}
 	return r
 }
 
@@ -66,11 +72,11 @@ func TestJSONL(t *testing.T) {
 	if err := json.Unmarshal(b.Bytes(), &l); err != nil {
 		t.Fatal(err)
 	}
-	if l.Frame != 7 || l.T != .7 || len(l.Tracks) != 2 || len(l.Events) != 1 || l.Events[0].Kind != pipeline.EventStarted {
+	if l.Frame != 7 || l.T != .7 || len(l.Tracks) != 2 || len(l.Events) != 2 || l.Events[0].Kind != pipeline.EventStarted || l.Events[1].Line != "door" || l.Events[1].Data["direction"] != "in" {
 		t.Fatalf("%+v", l)
 	}
 	a := l.Tracks[0]
-	if a.ID != 3 || a.Prompt != "p" || !a.Observed || a.Score != .9123 || a.Box != [4]float64{8, 4, 24, 20} || a.Label != "person" {
+	if a.ID != 3 || a.Prompt != "p" || !a.Observed || a.Score != .9123 || a.Box != [4]float64{8, 4, 24, 20} || a.Label != "person" || fmt.Sprint(a.Zones) != "[drive]" || a.Speed.MPS != 1.5 {
 		t.Errorf("track %+v", a)
 	}
 	if l.Tracks[1].Mask != nil {

@@ -32,6 +32,8 @@ type LineTrack struct {
 	Score    float64             `json:"score"`
 	Label    string              `json:"label,omitempty"`
 	Stuff    bool                `json:"stuff,omitempty"` // background such as road or sky
+	Zones    []string            `json:"zones,omitempty"` // that it is counted in
+	Speed    pipeline.Speed      `json:"speed,omitzero"`  // over the ground
 	Mask     *mask.RLE           `json:"mask,omitempty"`
 }
 
@@ -41,6 +43,9 @@ type LineEvent struct {
 	Kind   pipeline.EventKind `json:"kind"`
 	Track  uint64             `json:"track"`
 	Reason pipeline.EndReason `json:"reason,omitempty"`
+	Zone   string             `json:"zone,omitempty"`
+	Line   string             `json:"line,omitempty"`
+	Data   map[string]any     `json:"data,omitempty"`
 }
 
 // LineOf returns a result as a line. It shares nothing with r.
@@ -54,7 +59,7 @@ func LineOf(r *pipeline.Result) Line {
 		lt := LineTrack{
 			ID: t.ID, Prompt: t.PromptID, State: t.State, Observed: t.Observed,
 			Box:   [4]float64{round(t.Box.X1, 100), round(t.Box.Y1, 100), round(t.Box.X2, 100), round(t.Box.Y2, 100)},
-			Score: round(t.Score, 1e4), Label: t.Label, Stuff: t.Stuff,
+			Score: round(t.Score, 1e4), Label: t.Label, Stuff: t.Stuff, Zones: r.Counts.ZonesOf(t), Speed: t.Speed,
 		}
 		if t.Mask != nil && t.Observed {
 			rle := t.Mask.RLE(r.Frame.Width, r.Frame.Height)
@@ -65,7 +70,7 @@ func LineOf(r *pipeline.Result) Line {
 	l.Obstacles = append(l.Obstacles, r.Obstacles...)
 	for i := range r.Events {
 		e := &r.Events[i]
-		l.Events = append(l.Events, LineEvent{ID: e.ID, Kind: e.Kind, Track: e.Track.ID, Reason: e.Reason})
+		l.Events = append(l.Events, LineEvent{ID: e.ID, Kind: e.Kind, Track: e.Track.ID, Reason: e.Reason, Zone: e.Zone, Line: e.Line, Data: e.Data})
 	}
 	return l
 }

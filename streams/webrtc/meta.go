@@ -53,7 +53,10 @@ import (
 //	    "ttc":7.3,           // time to collision, s
 //	    "in":1,              // in the corridor
 //	    "lv":3               // warning level 0..4
-//	  }]
+//	  }],
+//	  "zn":[{"id":"drive","n":2}],  // zones and how many objects are inside now; as of the answer
+//	  "ln":[{"id":"door","i":3,"o":1,"x":1}]  // lines, crossings in and out, and x while the newest
+//	                         // crossing is less than a second old
 //	}
 
 // maxMetaBytes bounds one message: larger ones are cut into pieces by some SCTP stacks, and
@@ -126,7 +129,8 @@ func (e *metaEncoder) appendWith(dst []byte, f frameInfo, r *pipeline.Result, ve
 	dst = strconv.AppendInt(dst, int64(vertices), 10)
 	// Obstacles come first, though they stand last in the text: they may not be cut.
 	e.bytes = appendObstacles(e.bytes[:0], r.Obstacles)
-	room := maxMetaBytes - len(e.bytes) - len(`]}`)
+	e.bytes = appendCounts(append(e.bytes, ']'), r.Counts, f.captured)
+	room := maxMetaBytes - len(e.bytes) - len(`],"obs":[}`)
 	dst = append(dst, `,"tracks":[`...)
 	for i, n := 0, 0; i < len(r.Tracks); i++ {
 		t := &r.Tracks[i]
@@ -145,9 +149,61 @@ func (e *metaEncoder) appendWith(dst []byte, f frameInfo, r *pipeline.Result, ve
 		n++
 	}
 	dst = append(dst, `],"obs":[`...)
-	obs := e.bytes
-	dst = append(dst, obs...)
-	return append(dst, `]}`...)
+	dst = append(dst, e.bytes...)
+	return append(dst, '}')
+}
+
+// crossedFor is how long a line says that it was crossed.
+const crossedFor = time.Second
+
+// maxCounts bounds obstacles and counts together, so that tracks have room.
+const maxCounts = maxMetaBytes * 3 / 4
+
+// appendCounts adds the zones and lines that there are, as many as fit.
+func appendCounts(dst []byte, c *pipeline.Counts, now time.Time) []byte {
+	if c == nil {
+		return dst
+	}
+	open := ""
+	next := func(list string) { // a member of a list begins
+		if open == list {
+			dst = append(dst, ',')
+			return
+		}
+		dst = append(append(dst, `,"`...), list...)
+		dst, open = append(dst, `":[`...), list
+	}
+	end := func() {
+		if open != "" {
+			dst, open = append(dst, ']'), ""
+		}
+	}
+	for i := range c.Zones {
+		if len(dst) > maxCounts {
+			break
+		}
+		next("zn")
+		dst = appendString(append(dst, `{"id":`...), c.Zones[i].ID)
+		dst = strconv.AppendInt(append(dst, `,"n":`...), int64(c.Zones[i].Inside), 10)
+		dst = append(dst, '}')
+	}
+	end()
+	for i := range c.Lines {
+		if len(dst) > maxCounts {
+			break
+		}
+		l := &c.Lines[i]
+		next("ln")
+		dst = appendString(append(dst, `{"id":`...), l.ID)
+		dst = strconv.AppendUint(append(dst, `,"i":`...), l.In, 10)
+		dst = strconv.AppendUint(append(dst, `,"o":`...), l.Out, 10)
+		if since := now.Sub(l.Last); since >= 0 && since < crossedFor {
+			dst = append(dst, `,"x":1`...)
+		}
+		dst = append(dst, '}')
+	}
+	end()
+	return dst
 }
 
 func (e *metaEncoder) appendTrack(dst []byte, f frameInfo, t *pipeline.Track, lag time.Duration, segs []pipeline.Segment, vertices int) []byte {

@@ -46,6 +46,14 @@ type message struct {
 		In  int
 		TTC *float64
 	}
+	Zn []struct {
+		ID string
+		N  int
+	}
+	Ln []struct {
+		ID      string
+		I, O, X int
+	}
 }
 
 func parseMessage(t *testing.T, b []byte) message {
@@ -159,6 +167,44 @@ func TestMessageBound(t *testing.T) {
 		if m.Q != c.q || m.N != c.tracks || (len(m.Tracks) == c.tracks) != c.all || len(m.Obs) != 1 {
 			t.Errorf("%d tracks: q %d (want %d), n %d, %d tracks, %d obstacles", c.tracks, m.Q, c.q, m.N, len(m.Tracks), len(m.Obs))
 		}
+	}
+}
+
+func TestMessageCounts(t *testing.T) {
+	now := time.Unix(1e9, 0)
+	r := testResult(t, 640, 360, 7, now)
+	r.Counts = &pipeline.Counts{
+		Zones: []pipeline.ZoneCount{{Zone: pipeline.Zone{ID: "drive"}, Inside: 2}, {Zone: pipeline.Zone{ID: "lawn"}}},
+		Lines: []pipeline.LineCount{
+			{Line: pipeline.Line{ID: "door"}, In: 3, Out: 1, Last: now.Add(-500 * time.Millisecond)},
+			{Line: pipeline.Line{ID: "gate"}, In: 9, Last: now.Add(-5 * time.Second)},
+		},
+	}
+	var e metaEncoder
+	m := parseMessage(t, e.append(nil, frameInfo{seq: 7, captured: now, w: 640, h: 360}, r, 0))
+	if len(m.Zn) != 2 || m.Zn[0].ID != "drive" || m.Zn[0].N != 2 || m.Zn[1].N != 0 {
+		t.Errorf("zones %+v", m.Zn)
+	}
+	if len(m.Ln) != 2 || m.Ln[0].I != 3 || m.Ln[0].O != 1 || m.Ln[0].X != 1 || m.Ln[1].X != 0 {
+		t.Errorf("lines %+v", m.Ln)
+	}
+	// As many zones and lines as there may be, with long names, beside many obstacles.
+	r.Counts = &pipeline.Counts{}
+	for range pipeline.MaxPlaces {
+		r.Counts.Zones = append(r.Counts.Zones, pipeline.ZoneCount{Zone: pipeline.Zone{ID: strings.Repeat("z", 64)}, Inside: 100})
+		r.Counts.Lines = append(r.Counts.Lines, pipeline.LineCount{Line: pipeline.Line{ID: strings.Repeat("l", 64)}, In: 1e12, Last: now})
+	}
+	for range 500 {
+		r.Obstacles = append(r.Obstacles, pipeline.Obstacle{TrackID: 1 << 40, Level: 2})
+		r.Tracks = append(r.Tracks, pipeline.Track{ID: 1 << 40, State: pipeline.Confirmed, Box: pipeline.Box{X2: 10, Y2: 10}})
+	}
+	b := e.append(nil, frameInfo{seq: 7, captured: now, w: 640, h: 360}, r, 0)
+	m = parseMessage(t, b)
+	if len(b) > maxMetaBytes || len(m.Tracks) == 0 || len(m.Zn) == 0 {
+		t.Errorf("%d bytes, %d tracks, %d zones", len(b), len(m.Tracks), len(m.Zn))
+	}
+	if n := testing.AllocsPerRun(20, func() { b = e.append(b[:0], frameInfo{seq: 7, captured: now, w: 640, h: 360}, r, 0) }); n > 0 {
+		t.Errorf("%g allocations", n)
 	}
 }
 
