@@ -61,11 +61,15 @@ func TestCompare(t *testing.T) {
 	other.Rate = 5
 	b.Cameras = map[string]config.Camera{"same": config.DefaultCamera(), "new": config.DefaultCamera(), "other": other}
 	b.Log.Level = "debug"
+	zoned := config.DefaultCamera() // zones and lines change while the camera runs
+	a.Cameras["zoned"] = zoned
+	zoned.Zones = map[string]config.Zone{"drive": {Polygon: [][]float64{{0, 0}, {1, 0}, {1, 1}}}}
+	b.Cameras["zoned"] = zoned
 	got, err := json.Marshal(compare(a, b))
 	if err != nil {
 		t.Fatal(err)
 	}
-	const want = `{"keys":["cameras.gone","cameras.new","cameras.other.rate","log.level"],"added":["new"],"removed":["gone"],"restarts":["other"],"keeps":["same"],"later":["log.level"]}`
+	const want = `{"keys":["cameras.gone","cameras.new","cameras.other.rate","cameras.zoned.zones.drive","log.level"],"added":["new"],"removed":["gone"],"restarts":["other"],"keeps":["same","zoned"],"later":["log.level"]}`
 	if string(got) != want {
 		t.Errorf("%s\nwant\n%s", got, want)
 	}
