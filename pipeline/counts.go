@@ -27,16 +27,17 @@ type ZoneCount struct {
 	Zone
 	Outline [][]Point `json:"-"` // frame pixels: the polygon, then its holes
 
-	Inside   int            `json:"inside"`                    // objects now
-	Active   int            `json:"active"`                    // of them, those that are not stationary
-	ByLabel  map[string]int `json:"inside_by_label,omitempty"` // objects now; those without a label are "object"
-	Entered  uint64         `json:"entered"`                   // came in from outside
-	Appeared uint64         `json:"appeared"`                  // were first seen inside
-	Left     uint64         `json:"left"`                      // went out
-	Vanished uint64         `json:"vanished"`                  // were last seen inside
-	Loiters  uint64         `json:"loiters"`                   // stays that became loitering
-	Trips    []TripCount    `json:"trips,omitempty"`           // in the order of Zone.TripsFrom
-	Since    time.Time      `json:"since"`                     // of the last reset
+	Inside        int            `json:"inside"`                    // objects now
+	Active        int            `json:"active"`                    // of them, those that are not stationary
+	ByLabel       map[string]int `json:"inside_by_label,omitempty"` // objects now; those without a label are "object"
+	ActiveByLabel map[string]int `json:"active_by_label,omitempty"` // of them, those that are not stationary
+	Entered       uint64         `json:"entered"`                   // came in from outside
+	Appeared      uint64         `json:"appeared"`                  // were first seen inside
+	Left          uint64         `json:"left"`                      // went out
+	Vanished      uint64         `json:"vanished"`                  // were last seen inside
+	Loiters       uint64         `json:"loiters"`                   // stays that became loitering
+	Trips         []TripCount    `json:"trips,omitempty"`           // in the order of Zone.TripsFrom
+	Since         time.Time      `json:"since"`                     // of the last reset
 }
 
 // ZonesOf returns the ids of the zones that a track of the same result is counted in. It may be

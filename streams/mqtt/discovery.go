@@ -3,6 +3,8 @@ package mqtt
 import (
 	"encoding/json"
 	"strings"
+
+	"outrider/pipeline"
 )
 
 // Home Assistant's device discovery: one retained message a device, with short keys as its
@@ -31,8 +33,8 @@ type haAvailability struct {
 // haComponent is an entity. Empty members mean Home Assistant's default.
 type haComponent struct {
 	Platform         string           `json:"p"`
-	UniqueID         string           `json:"unique_id"`
-	Name             string           `json:"name"`
+	UniqueID         string           `json:"unique_id,omitempty"` // with no name it removes the entity
+	Name             string           `json:"name,omitempty"`
 	StateTopic       string           `json:"state_topic,omitempty"`
 	CommandTopic     string           `json:"command_topic,omitempty"`
 	ImageTopic       string           `json:"image_topic,omitempty"`
@@ -103,7 +105,7 @@ func (p *Publisher) announceService(out []retained) []retained {
 }
 
 // device is the discovery message of a camera; labels are topic labels, "all" among them.
-func (p *Publisher) device(camera string, labels []string) []byte {
+func (p *Publisher) device(camera string, labels []string, places *pipeline.Counts) haMessage {
 	id, t := p.deviceID(camera), p.topics
 	both := []haAvailability{p.serviceUp(), {Topic: t.detect(camera)}}
 	m := haMessage{
@@ -130,7 +132,7 @@ func (p *Publisher) device(camera string, labels []string) []byte {
 			},
 			"event": {
 				Platform: "event", UniqueID: id + "_event", Name: "Object",
-				StateTopic: t.event(camera), EventTypes: []string{typeNew, typeUpdate, typeEnd}, Icon: "mdi:motion-sensor",
+				StateTopic: t.event(camera), EventTypes: eventTypes(), Icon: "mdi:motion-sensor",
 			},
 			"review_status": {
 				Platform: "sensor", UniqueID: id + "_review_status", Name: "Review", Class: "enum", Options: []string{"NONE", "DETECTION", "ALERT"},
@@ -166,7 +168,17 @@ func (p *Publisher) device(camera string, labels []string) []byte {
 			StateTopic: t.camera(camera, l), Icon: "mdi:counter",
 		}
 	}
-	return render(m)
+	p.placeComponents(m.Components, camera, places)
+	return m
+}
+
+// eventTypes are what the event entity may tell.
+func eventTypes() []string {
+	types := []string{typeNew, typeUpdate, typeEnd}
+	for _, k := range placeEvents {
+		types = append(types, string(k))
+	}
+	return types
 }
 
 // render marshals what always can be.

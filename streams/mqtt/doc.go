@@ -14,6 +14,11 @@
 //	<p>/<cam>/state              camera_state.json                    yes       1
 //	<p>/<cam>/all                live tracks, a number                yes       1
 //	<p>/<cam>/<label>            live tracks of a label, a number     yes       1
+//	<p>/<cam>/line/<line>/in     crossings from side A to B, a number yes       1
+//	<p>/<cam>/line/<line>/out    crossings from side B to A, a number yes       1
+//	<p>/<zone>/all               objects in a zone, a number          yes       1
+//	<p>/<zone>/<label>           of a label, a number                 yes       1
+//	<p>/<zone>/.../active        of them, those not stationary        yes       1
 //	<p>/events                   event.json: new, update, end         no        1, by the outbox
 //	<p>/reviews                  review.json: new, update, end        no        1, by the outbox
 //	<p>/<cam>/review_status      NONE, DETECTION, ALERT               yes       1
@@ -41,6 +46,9 @@
 // A review gathers what happens on a camera while something of note does: objects of prompts
 // that come, move and go ("detection"), zones, lines and obstacles ("alert"). It ends when
 // nothing of note has happened for ten seconds.
+//
+// A zone's name is one level too; cameras that have a zone of one name share it. So no zone may
+// be named as a camera is.
 //
 // Events are delivered at least once: ext.event_id is unique, ext.event_seq counts the
 // messages of an object, and a consumer drops what it has seen. They stay in the outbox until

@@ -2,6 +2,7 @@ package mqtt
 
 import (
 	"encoding/json"
+	"slices"
 	"strconv"
 	"time"
 
@@ -19,13 +20,16 @@ const (
 
 // cameraEvent is the payload of <prefix>/<camera>/event, for Home Assistant's event entity.
 type cameraEvent struct {
-	EventType string       `json:"event_type"`
-	EventID   string       `json:"event_id"`
-	ID        string       `json:"id"`
-	TrackID   uint64       `json:"track_id"`
-	Label     string       `json:"label"`
-	Score     float64      `json:"score"`
-	Box       pipeline.Box `json:"box"`
+	EventType string         `json:"event_type"`
+	EventID   string         `json:"event_id"`
+	ID        string         `json:"id"`
+	TrackID   uint64         `json:"track_id"`
+	Label     string         `json:"label"`
+	Score     float64        `json:"score"`
+	Box       pipeline.Box   `json:"box"`
+	Zone      string         `json:"zone,omitempty"`
+	Line      string         `json:"line,omitempty"`
+	Data      map[string]any `json:"data,omitempty"`
 }
 
 // messages makes what is to be told of a result: its events, and an update for each track
@@ -86,6 +90,7 @@ func (p *Publisher) tellEvent(out []pipeline.OutboxMessage, v *view, e *pipeline
 		}
 	}
 	o.told = e.Time
+	o.rests(t) // told by this message
 	d := o.describe(e, r)
 	return p.render(out, v, o, kind, d)
 }
@@ -101,7 +106,11 @@ func (p *Publisher) render(out []pipeline.OutboxMessage, v *view, o *object, kin
 		}
 	}
 	if p.HomeAssistant {
-		b, err := json.Marshal(cameraEvent{kind, d.Ext.EventID, d.ID, d.Ext.TrackID, d.Label, d.Score, d.Ext.Box})
+		told := kind
+		if k := pipeline.EventKind(d.Ext.Kind); kind == typeUpdate && slices.Contains(placeEvents, k) {
+			told = d.Ext.Kind
+		}
+		b, err := json.Marshal(cameraEvent{told, d.Ext.EventID, d.ID, d.Ext.TrackID, d.Label, d.Score, d.Ext.Box, d.Ext.Zone, d.Ext.Line, d.Ext.Data})
 		if err == nil {
 			p.send(p.topics.event(d.Camera), 0, b)
 		}

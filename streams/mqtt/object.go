@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"hash/fnv"
 	"math"
+	"slices"
 	"time"
 
 	"outrider/pipeline"
@@ -12,15 +13,13 @@ import (
 )
 
 const (
-	unnamed         = "object" // label of a track that nothing has named
-	updateEvery     = 60 * time.Second
-	stationaryAfter = 5 * time.Second // without leaving the anchor box
-	anchorIoU       = 0.6             // overlap below which a box has left its anchor
-	pathEvery       = time.Second
-	pathPoints      = 64
-	polygonPoints   = 64
-	maxEventBytes   = 96 << 10 // above it the outline is left out: brokers refuse what is too large
-	extSchema       = 1
+	unnamed       = "object" // label of a track that nothing has named
+	updateEvery   = 60 * time.Second
+	pathEvery     = time.Second
+	pathPoints    = 64
+	polygonPoints = 64
+	maxEventBytes = 96 << 10 // above it the outline is left out: brokers refuse what is too large
+	extSchema     = 1
 )
 
 // eventMessage is the payload of <prefix>/events.
@@ -99,6 +98,9 @@ type eventExt struct {
 	AreaPx     float64             `json:"area_px,omitempty"` // of the mask
 	Mask       *mask.RLE           `json:"mask,omitempty"`
 	Polygon    [][2]float64        `json:"polygon,omitempty"` // largest outline, simplified
+	Zone       string              `json:"zone,omitempty"`    // of an event of a zone
+	Line       string              `json:"line,omitempty"`    // of an event of a line
+	Speed      *pipeline.Speed     `json:"speed,omitempty"`
 	Data       map[string]any      `json:"data,omitempty"`
 }
 
@@ -111,11 +113,13 @@ type object struct {
 	scores     float64
 	samples    int
 	top        float64
-	anchor     pipeline.Box
-	anchorAt   time.Time
 	motionless int
 	moves      int
 	stationary bool
+	entered    []string // zones, in the order of entering
+	loiters    []string // zones in which it may yet loiter
+	speeds     float64  // sum of the speeds, km/h
+	speedN     int
 	path       []pathPoint
 	pathAt     time.Time
 }
@@ -140,20 +144,13 @@ func (o *object) observe(t *pipeline.Track, f *pipeline.Frame) (flipped bool) {
 		o.samples++
 		o.top = max(o.top, t.Score)
 	}
-	switch {
-	case o.anchorAt.IsZero():
-		o.anchor, o.anchorAt = t.Box, now
-	case o.anchor.IoU(t.Box) < anchorIoU:
-		o.anchor, o.anchorAt, o.motionless = t.Box, now, 0
-		if o.stationary {
-			o.stationary, flipped = false, true
-			o.moves++
-		}
-	default:
+	flipped = o.rests(t)
+	if o.stationary {
 		o.motionless++
-		if !o.stationary && now.Sub(o.anchorAt) >= stationaryAfter {
-			o.stationary, flipped = true, true
-		}
+	}
+	if t.Speed != (pipeline.Speed{}) {
+		o.speeds += kmh * t.Speed.MPS
+		o.speedN++
 	}
 	if now.Sub(o.pathAt) >= pathEvery && f.Width > 0 && f.Height > 0 {
 		if len(o.path) == pathPoints {
@@ -165,6 +162,39 @@ func (o *object) observe(t *pipeline.Track, f *pipeline.Frame) (flipped bool) {
 		o.pathAt = now
 	}
 	return flipped
+}
+
+// rests takes in whether the track is stationary, and tells whether that is new.
+func (o *object) rests(t *pipeline.Track) bool {
+	if t.Stationary == o.stationary {
+		return false
+	}
+	if o.stationary = t.Stationary; !o.stationary {
+		o.motionless = 0
+		o.moves++
+	}
+	return true
+}
+
+const kmh = 3.6 // kilometres an hour of a metre a second
+
+// zones takes in what an event says of a zone, and returns those that the track is in now.
+func (o *object) zones(e *pipeline.Event, c *pipeline.Counts) []string {
+	in := c.ZonesOf(&e.Track)
+	for _, z := range in {
+		if !slices.Contains(o.entered, z) {
+			o.entered = append(o.entered, z)
+		}
+	}
+	switch e.Kind {
+	case pipeline.EventZoneEnter:
+		if i := slices.IndexFunc(c.Zones, func(z pipeline.ZoneCount) bool { return z.ID == e.Zone && z.Loiter > 0 }); i >= 0 {
+			o.loiters = append(o.loiters, e.Zone)
+		}
+	case pipeline.EventLoitering, pipeline.EventZoneLeave:
+		o.loiters = slices.DeleteFunc(o.loiters, func(z string) bool { return z == e.Zone })
+	}
+	return append([]string{}, in...)
 }
 
 // describe makes the payload's object of a track as of event e on frame f.
@@ -185,13 +215,19 @@ func (o *object) describe(e *pipeline.Event, r *pipeline.Result) *eventObject {
 		angle = 0
 	}
 	o.seq++
+	current := o.zones(e, r.Counts)
+	speed, average := kmh*t.Speed.MPS, 0.0
+	if o.speedN > 0 {
+		average = o.speeds / float64(o.speedN)
+	}
 	d := &eventObject{
 		ID: o.id, Camera: e.Camera, Label: label(t),
 		FrameTime: unix(e.Time), StartTime: unix(t.FirstSeen),
 		Score: finite(t.Score), ComputedScore: finite(round4(mean)), TopScore: finite(max(o.top, t.Score)),
 		Box:  [4]int{pixel(b.X1), pixel(b.Y1), pixel(b.X2), pixel(b.Y2)},
 		Area: pixel(w * h), Ratio: finite(ratio), Region: [4]int{0, 0, f.Width, f.Height},
-		CurrentZones: []string{}, EnteredZones: []string{}, Attributes: map[string]float64{}, CurrentAttrs: []struct{}{},
+		CurrentZones: current, EnteredZones: append([]string{}, o.entered...), PendingLoiter: len(o.loiters) > 0,
+		CurrentSpeed: finite(round1(speed)), AverageSpeed: finite(round1(average)), Attributes: map[string]float64{}, CurrentAttrs: []struct{}{},
 		Active: !o.stationary, Stationary: o.stationary, Motionless: o.motionless, Moves: o.moves,
 		VelocityAngle: finite(math.Round(angle)),
 		Path:          append([]pathPoint{}, o.path...),
@@ -201,8 +237,12 @@ func (o *object) describe(e *pipeline.Event, r *pipeline.Result) *eventObject {
 			Box:       pipeline.Box{X1: finite(b.X1), Y1: finite(b.Y1), X2: finite(b.X2), Y2: finite(b.Y2)},
 			Velocity:  pipeline.Point{X: finite(t.Velocity.X), Y: finite(t.Velocity.Y)},
 			FrameSize: [2]int{f.Width, f.Height}, FrameSeq: e.Seq, CaptureTS: e.Time.UTC(),
-			Reason: e.Reason, Data: e.Data,
+			Reason: e.Reason, Zone: e.Zone, Line: e.Line, Data: e.Data,
 		},
+	}
+	if t.Speed != (pipeline.Speed{}) {
+		speed := t.Speed
+		d.Ext.Speed = &speed
 	}
 	if !t.Observed && e.Time.After(t.LastSeen) {
 		d.Ext.LostFor = e.Time.Sub(t.LastSeen).Seconds()

@@ -77,7 +77,8 @@ type Publisher struct {
 
 	mu        sync.Mutex
 	views     map[string]*view
-	announced bool // the service, on this connection
+	announced bool              // the service, on this connection
+	zonesTold map[string]string // topic -> retained payload at the broker
 
 	connected atomic.Bool
 	connects  atomic.Uint64
@@ -170,7 +171,7 @@ func (p *Publisher) prepare() error {
 	}
 	p.topics = topics{p.Prefix}
 	p.started = time.Now()
-	p.views = map[string]*view{}
+	p.views, p.zonesTold = map[string]*view{}, map[string]string{}
 	p.direct = make(chan directMessage, directSize)
 	p.wake, p.announce = make(chan struct{}, 1), make(chan struct{}, 1)
 	p.stopping, p.stop = context.WithCancel(context.Background())

@@ -32,7 +32,8 @@ func TestStory(t *testing.T) {
 	publish(result("yard", 1, []pipeline.Track{one}, event(pipeline.EventStarted, one)), p)
 	eventually(t, "count", func() bool { return w.last("outrider/yard/person") == "1" && w.last("outrider/yard/all") == "1" })
 	one.Score, one.LastSeen = .95, epoch.Add(2*time.Second)
-	for s := 2; s <= 8; s++ { // stays where it is: becomes stationary after 5 s
+	for s := 2; s <= 8; s++ {
+		one.Stationary = s >= 6 // as the stage that counts has it
 		publish(result("yard", float64(s), []pipeline.Track{one}), p)
 	}
 	lost := one

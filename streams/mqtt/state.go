@@ -22,6 +22,8 @@ type view struct {
 	names   map[string]string  // label -> topic label
 	counts  map[string]int     // topic label -> live tracks now; those at 0 stay
 	scratch map[string]int
+	places  *pipeline.Counts // zones and lines, nil for none
+	asleep  bool             // stopped: nobody is in its zones
 
 	review   *review           // that is open, nil for none
 	pictures map[string][]byte // topic -> newest JPEG, never changed
@@ -31,9 +33,12 @@ type view struct {
 	roadAt  time.Time             // capture time of the last list of obstacles that was told
 	roadHad bool                  // that list was not empty
 
-	told      map[string]string // topic -> retained payload at the broker
-	shown     map[string]*byte  // topic -> picture at the broker
-	announced int               // labels in the last discovery message, -1 for none sent
+	told       map[string]string // topic -> retained payload at the broker
+	shown      map[string]*byte  // topic -> picture at the broker
+	announced  bool              // the last discovery message still holds
+	sign       string            // the zones and lines in it
+	labels     int               // and the number of labels
+	components map[string]string // and its entities' platforms, on any connection
 
 	calibration string // state of the calibration, as last told
 }
@@ -45,7 +50,7 @@ func (p *Publisher) view(camera string) *view {
 		v = &view{
 			objects: map[uint64]*object{}, names: map[string]string{},
 			counts: map[string]int{"all": 0}, scratch: map[string]int{},
-			told: map[string]string{}, announced: -1, pictures: map[string][]byte{}, shown: map[string]*byte{},
+			told: map[string]string{}, pictures: map[string][]byte{}, shown: map[string]*byte{},
 		}
 		p.views[camera] = v
 	}
@@ -69,6 +74,8 @@ func (v *view) topicLabel(label string) string {
 func (p *Publisher) count(r *pipeline.Result) {
 	p.mu.Lock()
 	v := p.view(r.Frame.Camera)
+	changed := v.places != r.Counts || v.asleep
+	v.places, v.asleep = r.Counts, false
 	clear(v.scratch)
 	for i := range r.Tracks {
 		t := &r.Tracks[i]
@@ -80,7 +87,6 @@ func (p *Publisher) count(r *pipeline.Result) {
 			v.scratch[s]++
 		}
 	}
-	changed := false
 	for s := range v.counts {
 		if n := v.scratch[s]; n != v.counts[s] {
 			v.counts[s], changed = n, true
@@ -116,7 +122,7 @@ func (v *view) watchRoad(r *pipeline.Result) bool {
 	}
 	news := !v.road || level != v.level
 	if !v.road {
-		v.road, v.announced = true, -1
+		v.road, v.announced = true, false
 	}
 	v.level = level
 	return news
@@ -168,6 +174,7 @@ func (p *Publisher) CameraStatus(s pipeline.CameraStatus) {
 			v.counts[l] = 0
 		}
 		v.level = pipeline.LevelNone
+		v.asleep = true
 	}
 	p.mu.Unlock()
 	if len(ends) > 0 {
@@ -189,10 +196,11 @@ func (p *Publisher) forgetTold() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.announced = false
+	clear(p.zonesTold)
 	for _, v := range p.views {
 		clear(v.told)
 		clear(v.shown)
-		v.announced = -1
+		v.announced = false
 	}
 }
 
@@ -201,7 +209,7 @@ func (p *Publisher) forgetAnnouncements() {
 	defer p.mu.Unlock()
 	p.announced = false
 	for _, v := range p.views {
-		v.announced = -1
+		v.announced = false
 	}
 }
 
@@ -235,6 +243,7 @@ func (p *Publisher) tellStates(c *connection, refresh bool) {
 			out = p.forgetCamera(out, n, v)
 		}
 	}
+	out = p.describeZones(out, status)
 	p.mu.Unlock()
 	for _, m := range out {
 		// Not awaited: QoS 1 keeps their order, and a broken connection tells all anew.
@@ -249,10 +258,9 @@ func (p *Publisher) describeCamera(out []retained, v *view, s pipeline.CameraSta
 			out = append(out, retained{topic, payload})
 		}
 	}
-	if p.HomeAssistant && v.announced != len(v.counts) {
-		v.announced = len(v.counts)
-		out = append(out, retained{p.deviceTopic(s.Name), p.device(s.Name, slices.Sorted(maps.Keys(v.counts)))})
-		v.told[p.deviceTopic(s.Name)] = "" // so that it is emptied with the camera
+	if sign := placeSign(v.places); p.HomeAssistant && (!v.announced || v.labels != len(v.counts) || v.sign != sign) {
+		v.announced, v.labels, v.sign = true, len(v.counts), sign
+		out = p.announceDevice(out, v, s.Name)
 	}
 	detect := payloadOffline
 	if s.State == pipeline.CameraStreaming {
@@ -289,7 +297,7 @@ func (p *Publisher) describeCamera(out []retained, v *view, s pipeline.CameraSta
 			v.told[topic] = "" // so that it is emptied with the camera
 		}
 	}
-	return out
+	return p.describeLines(out, v, s.Name)
 }
 
 // Picture takes the best picture so far of an object, a JPEG that is not changed any more: it

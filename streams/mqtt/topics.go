@@ -76,7 +76,7 @@ func checkTopic(s string) error {
 }
 
 // reserved are the names below a camera that a label must not take.
-var reserved = map[string]bool{"all": true, "status": true, "state": true, "event": true, "prompt": true, "motion": true, "review_status": true,
+var reserved = map[string]bool{"all": true, "line": true, "status": true, "state": true, "event": true, "prompt": true, "motion": true, "review_status": true,
 	SwitchDetect: true, SwitchRecordings: true, SwitchSnapshots: true}
 
 // topicLabel turns a label into one level of a topic.

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -250,7 +249,7 @@ func (c *Counter) show(r *pipeline.Result) {
 	for _, z := range c.zones {
 		z.inside, z.active = 0, 0
 		for l := range z.labels {
-			z.labels[l] = 0
+			z.labels[l], z.moving[l] = 0, 0
 		}
 	}
 	for _, o := range c.objects {
@@ -262,10 +261,12 @@ func (c *Counter) show(r *pipeline.Result) {
 			z := c.zones[i]
 			zones |= 1 << i
 			z.inside++
+			label := labelOf(o)
+			z.labels[label]++
 			if !o.stationary {
 				z.active++
+				z.moving[label]++
 			}
-			z.labels[labelOf(o)]++
 		}
 		if o.index >= 0 {
 			t := &r.Tracks[o.index]
@@ -306,7 +307,7 @@ func (c *Counter) differs() bool {
 			return true
 		}
 		for l, n := range z.labels {
-			if s.ByLabel[l] != n {
+			if s.ByLabel[l] != n || s.ActiveByLabel[l] != z.moving[l] {
 				return true
 			}
 		}
@@ -322,10 +323,7 @@ func (c *Counter) snapshot() *pipeline.Counts {
 			Zone: z.spec, Outline: z.rings, Inside: z.inside, Active: z.active, Entered: z.entered, Appeared: z.appeared,
 			Left: z.left, Vanished: z.vanished, Loiters: z.loiters, Trips: slices.Clone(z.trips), Since: z.since,
 		}
-		if z.inside > 0 {
-			n.ByLabel = maps.Clone(z.labels)
-			maps.DeleteFunc(n.ByLabel, func(_ string, n int) bool { return n == 0 })
-		}
+		n.ByLabel, n.ActiveByLabel = positive(z.labels), positive(z.moving)
 		s.Zones = append(s.Zones, n)
 	}
 	for _, l := range c.lines {
@@ -335,6 +333,20 @@ func (c *Counter) snapshot() *pipeline.Counts {
 		})
 	}
 	return s
+}
+
+// positive copies what is not zero, nil for nothing.
+func positive(m map[string]int) map[string]int {
+	var out map[string]int
+	for k, n := range m {
+		if n > 0 {
+			if out == nil {
+				out = map[string]int{}
+			}
+			out[k] = n
+		}
+	}
+	return out
 }
 
 // Counts implements pipeline.Places.
@@ -358,7 +370,7 @@ func (c *Counter) SetZone(spec pipeline.Zone) error {
 	if !found && len(c.zones) >= pipeline.MaxPlaces {
 		return &pipeline.PlaceError{Kind: "zone", ID: spec.ID, Field: "id", Reason: fmt.Sprintf("there are %d zones already; delete one", pipeline.MaxPlaces)}
 	}
-	z := &zone{given: spec, spec: spec, labels: map[string]int{}, since: c.wall}
+	z := &zone{given: spec, spec: spec, labels: map[string]int{}, moving: map[string]int{}, since: c.wall}
 	switch {
 	case found && sameGeometry(&c.zones[i].given, &spec):
 		old := c.zones[i]

@@ -24,6 +24,7 @@ type zone struct {
 
 	inside, active int            // as of this frame
 	labels         map[string]int // as of this frame; those at 0 stay
+	moving         map[string]int // of them, those that are not stationary
 }
 
 // sameGeometry tells whether the zones cover the same ground, so that counts go on.

@@ -133,6 +133,9 @@ func TestOccupancy(t *testing.T) {
 	}
 	s.play(0, 8, 10, tracks)
 	n := s.zone("hall")
+	if !reflect.DeepEqual(n.ActiveByLabel, map[string]int{"object": 1}) {
+		t.Errorf("active by label %v", n.ActiveByLabel)
+	}
 	if n.Inside != 3 || n.Active != 1 || !reflect.DeepEqual(n.ByLabel, map[string]int{"person": 2, "object": 1}) {
 		t.Errorf("inside %d, active %d, labels %v; want 3, 1, person 2 object 1", n.Inside, n.Active, n.ByLabel)
 	}
