@@ -38,6 +38,7 @@ var (
 type cameraMetrics struct {
 	queue, segment, track, total prometheus.Observer
 	confirmed, lost              int
+	counts                       *pipeline.Counts // of the newest result
 }
 
 var (
@@ -49,6 +50,9 @@ var (
 	descReconnects = prometheus.NewDesc("outrider_reconnects_total", "Attempts to open the camera again.", []string{"camera"}, nil)
 	descViewers    = prometheus.NewDesc("outrider_viewers", "Open WebRTC sessions.", []string{"camera"}, nil)
 	descCalib      = prometheus.NewDesc("outrider_calibration_state", "1 for the state of the camera's calibration, 0 for the others.", []string{"camera", "state"}, nil)
+	descOccupancy  = prometheus.NewDesc("outrider_zone_occupancy", "Objects in a zone now.", []string{"camera", "zone"}, nil)
+	descEntries    = prometheus.NewDesc("outrider_zone_entries_total", "Objects that came into a zone (outside) or were first seen there (inside).", []string{"camera", "zone", "from"}, nil)
+	descCrossings  = prometheus.NewDesc("outrider_line_crossings_total", "Crossings of a line.", []string{"camera", "line", "direction"}, nil)
 	descBuild      = prometheus.NewDesc("outrider_build_info", "1, with what the program is made of.", []string{"version", "ort", "opencv", "provider"}, nil)
 )
 
@@ -101,7 +105,7 @@ func (m *Metrics) Publish(r *pipeline.Result) {
 		c = &cameraMetrics{queue: stage("queue"), segment: stage("segment"), track: stage("track"), total: stage("total")}
 		m.cameras[r.Frame.Camera] = c
 	}
-	c.confirmed, c.lost = confirmed, lost
+	c.confirmed, c.lost, c.counts = confirmed, lost, r.Counts
 	m.mu.Unlock()
 	t := &r.Times
 	observe(c.queue, t.Captured, t.Dequeued)
@@ -125,7 +129,7 @@ func (m *Metrics) Close() error { return nil }
 
 // Describe is part of prometheus.Collector.
 func (m *Metrics) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{descFrames, descDropped, descAge, descTracks, descState, descReconnects, descViewers, descCalib, descBuild} {
+	for _, d := range []*prometheus.Desc{descFrames, descDropped, descAge, descTracks, descState, descReconnects, descViewers, descCalib, descOccupancy, descEntries, descCrossings, descBuild} {
 		ch <- d
 	}
 }
@@ -170,17 +174,32 @@ func (m *Metrics) Collect(ch chan<- prometheus.Metric) {
 		if m.Viewers != nil {
 			gauge(descViewers, float64(m.Viewers(name)), name)
 		}
-		confirmed, lost := m.tracks(name)
+		confirmed, lost, counts := m.newest(name)
 		gauge(descTracks, float64(confirmed), name, string(pipeline.Confirmed))
 		gauge(descTracks, float64(lost), name, string(pipeline.Lost))
+		if counts == nil {
+			continue
+		}
+		for i := range counts.Zones {
+			z := &counts.Zones[i]
+			gauge(descOccupancy, float64(z.Inside), name, z.ID)
+			counter(descEntries, z.Entered, name, z.ID, "outside")
+			counter(descEntries, z.Appeared, name, z.ID, "inside")
+		}
+		for i := range counts.Lines {
+			l := &counts.Lines[i]
+			counter(descCrossings, l.In, name, l.ID, string(pipeline.In))
+			counter(descCrossings, l.Out, name, l.ID, string(pipeline.Out))
+		}
 	}
 }
 
-func (m *Metrics) tracks(camera string) (confirmed, lost int) {
+// newest is what the newest result of a camera says.
+func (m *Metrics) newest(camera string) (confirmed, lost int, counts *pipeline.Counts) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if c := m.cameras[camera]; c != nil {
-		return c.confirmed, c.lost
+		return c.confirmed, c.lost, c.counts
 	}
-	return 0, 0
+	return 0, 0, nil
 }

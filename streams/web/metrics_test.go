@@ -18,6 +18,10 @@ func TestMetrics(t *testing.T) {
 	}
 	r := result(t, "yard", 4, pipeline.Box{X1: 1, Y1: 1, X2: 9, Y2: 9})
 	r.Events = []pipeline.Event{event("yard", "1", pipeline.EventStarted, time.Now())}
+	r.Counts = &pipeline.Counts{
+		Zones: []pipeline.ZoneCount{{Zone: pipeline.Zone{ID: "drive"}, Inside: 2, Entered: 5, Appeared: 1}},
+		Lines: []pipeline.LineCount{{Line: pipeline.Line{ID: "door"}, In: 12, Out: 3}},
+	}
 	y.show(r)
 	m.Publish(r)
 	m.Publish(r)
@@ -40,6 +44,11 @@ func TestMetrics(t *testing.T) {
 		`outrider_reconnects_total{camera="yard"} 0`,
 		`outrider_viewers{camera="yard"} 3`,
 		`outrider_events_total{kind="started"} 2`,
+		`outrider_zone_occupancy{camera="yard",zone="drive"} 2`,
+		`outrider_zone_entries_total{camera="yard",from="outside",zone="drive"} 5`,
+		`outrider_zone_entries_total{camera="yard",from="inside",zone="drive"} 1`,
+		`outrider_line_crossings_total{camera="yard",direction="in",line="door"} 12`,
+		`outrider_line_crossings_total{camera="yard",direction="out",line="door"} 3`,
 		`outrider_build_info{opencv="4.6",ort="1.32",provider="cpu",version="v1"} 1`,
 		`go_goroutines`, `process_resident_memory_bytes`,
 	} {
