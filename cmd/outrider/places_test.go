@@ -4,14 +4,19 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/santhosh-tekuri/jsonschema/v6"
+
 	"outrider/cmd/outrider/config"
 	"outrider/pipeline"
+	"outrider/streams/mqtt"
 )
 
 // drawer is a keeper in memory.
@@ -203,6 +208,79 @@ func TestPlaceFlags(t *testing.T) {
 		var usage *usageError
 		if err == nil || !strings.Contains(err.Error(), want) || !errors.As(err, &usage) {
 			t.Errorf("%+v: %v, want a usage error with %q", f, err, want)
+		}
+	}
+}
+
+// The examples of docs/counting.md hold: configurations are valid, commands parse, messages are
+// as their schema says.
+func TestCountingDocs(t *testing.T) {
+	text, err := os.ReadFile("../../docs/counting.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	blocks := map[string]int{}
+	for _, m := range regexp.MustCompile("(?s)```([a-z]+)\n(.*?)```").FindAllStringSubmatch(string(text), -1) {
+		kind, body := m[1], m[2]
+		blocks[kind]++
+		switch kind {
+		case "yaml":
+			c, err := config.Parse("docs/counting.md", []byte(body), nil)
+			if err != nil {
+				t.Errorf("%v in\n%s", err, body)
+				continue
+			}
+			b := &placesBook{cameras: func() []string { return nil }}
+			if _, err := b.open(t.Context(), "yard", c.Cameras["yard"]); err != nil {
+				t.Error(err)
+			}
+		case "sh":
+			for line := range strings.Lines(body) {
+				args, ok := strings.CutPrefix(strings.TrimSpace(line), "outrider ")
+				if !ok {
+					continue
+				}
+				blocks["outrider"]++
+				c, rest, err := newRoot().Find(strings.Fields(args))
+				if err == nil {
+					err = c.ParseFlags(rest)
+				}
+				if err == nil {
+					err = c.ValidateArgs(c.Flags().Args())
+				}
+				if err != nil {
+					t.Errorf("%s: %v", line, err)
+				}
+			}
+		case "json":
+			schema, err := fs.ReadFile(mqtt.Schemas, "schema/camera_event.json")
+			if err != nil {
+				t.Fatal(err)
+			}
+			doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(schema))
+			if err != nil {
+				t.Fatal(err)
+			}
+			c := jsonschema.NewCompiler()
+			if err := c.AddResource("event.json", doc); err != nil {
+				t.Fatal(err)
+			}
+			v, err := jsonschema.UnmarshalJSON(strings.NewReader(body))
+			if err == nil {
+				err = c.MustCompile("event.json").Validate(v)
+			}
+			if err != nil {
+				t.Errorf("%v in\n%s", err, body)
+			}
+		}
+	}
+	if blocks["yaml"] < 2 || blocks["outrider"] < 2 || blocks["json"] < 1 {
+		t.Errorf("blocks %v", blocks)
+	}
+	for _, kind := range []pipeline.EventKind{pipeline.EventZoneEnter, pipeline.EventZoneLeave, pipeline.EventLoitering, pipeline.EventTrip,
+		pipeline.EventLineCrossed, pipeline.EventLeftBehind, pipeline.EventRemoved, pipeline.EventStationary, pipeline.EventMoving} {
+		if !strings.Contains(string(text), "`"+string(kind)+"`") {
+			t.Errorf("the guide does not name %s", kind)
 		}
 	}
 }

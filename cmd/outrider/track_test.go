@@ -35,12 +35,16 @@ func TestTrack(t *testing.T) {
 	video := sample(t)
 	dir := t.TempDir()
 	code, stdout, stderr := outrider(t, t.Context(), "track", video, "-o", dir, "--end", "3s", "--input", "384",
-		"--prompt", "text=person", "--prompt", "point=5,5@1s", "--prompt", "point=9000,5", "--prompt", "box=1,1,9,9@1h")
+		"--prompt", "text=person", "--prompt", "point=5,5@1s", "--prompt", "point=9000,5", "--prompt", "box=1,1,9,9@1h",
+		"--zone", "all=0,0,1,0,1,1,0,1", "--line", "middle=0,0.5,1,0.5")
 	if code != exitDone {
 		t.Fatalf("exit %d\n%s", code, stderr)
 	}
 	if got, want := strings.Join(files(t, dir), " "), "vtest.jsonl vtest.mot.txt vtest.mp4 vtest.summary.json"; got != want {
 		t.Errorf("files %s, want %s", got, want)
+	}
+	if !strings.Contains(stdout, "appeared") || !strings.Contains(stdout, "middle") {
+		t.Errorf("no counts in %s", stdout)
 	}
 	if !strings.Contains(stdout, "30 frames") {
 		t.Errorf("stdout %q: want 3 s of 10 frames/s", stdout)
@@ -68,6 +72,9 @@ func TestTrack(t *testing.T) {
 	}
 	if len(sum.Prompts) != 4 {
 		t.Fatalf("%d answers to 4 prompts", len(sum.Prompts))
+	}
+	if c := sum.Counts; c == nil || len(c.Lines) != 1 || c.Zones[0].Appeared < 3 {
+		t.Errorf("counts %+v", c)
 	}
 	if a := sum.Prompts[0]; a.Error != "" || len(a.TrackIDs) == 0 {
 		t.Errorf("text=person: %+v", a)
