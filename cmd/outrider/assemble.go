@@ -358,9 +358,6 @@ func (s *service) adopt(next config.Config) error {
 	s.conf = next
 	s.current.Unlock()
 	var errs []error
-	for _, name := range changes.Removed {
-		errs = append(errs, s.places.forget(name))
-	}
 	for _, name := range changes.Keeps {
 		errs = append(errs, s.places.adopt(name, next.Cameras[name]))
 	}

@@ -13,6 +13,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -258,6 +260,9 @@ func TestMosquittoSub(t *testing.T) {
 		t.Skip("mosquitto_sub is not installed (Debian: apt-get install mosquitto-clients)")
 	}
 	s := startService(t, "-c", quiet(t, ""))
+	if code, tag, body := s.send(t, http.MethodPut, "/api/v1/cameras/demo/zones/hall", `{"polygon": [[0, 0], [1, 0], [1, 1], [0, 1]]}`); code != http.StatusCreated || tag == "" {
+		t.Fatalf("PUT zone: %d %s", code, body)
+	}
 	ctx, cancel := context.WithTimeout(t.Context(), 40*time.Second)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, sub, "-h", "127.0.0.1", "-p", s.broker, "-q", "1", "-t", "outrider/#", "-F", "%r %t %p")
@@ -276,7 +281,7 @@ func TestMosquittoSub(t *testing.T) {
 	kinds := map[string]int{}
 	lines := bufio.NewScanner(pipe)
 	lines.Buffer(nil, 1<<20)
-	for lines.Scan() && (seen["available"] == 0 || seen["state"] == 0 || kinds["new"] < 3 || kinds["end"] == 0) {
+	for lines.Scan() && (seen["available"] == 0 || seen["state"] == 0 || kinds["new"] < 3 || kinds["end"] == 0 || seen["hall"] == 0 || kinds["zone_enter"] == 0) {
 		f := strings.SplitN(lines.Text(), " ", 3)
 		if len(f) != 3 {
 			continue
@@ -287,12 +292,22 @@ func TestMosquittoSub(t *testing.T) {
 			if payload == "online" {
 				seen["available"]++
 			}
+		case "outrider/hall/all":
+			if n, err := strconv.Atoi(payload); err == nil && n > 0 {
+				seen["hall"]++
+			}
 		case "outrider/demo/state":
 			valid(t, state, payload)
 			seen["state"]++
 		case "outrider/events":
 			valid(t, event, payload)
-			var e struct{ Type string }
+			var e struct {
+				Type  string
+				After struct {
+					Zones []string `json:"current_zones"`
+					Ext   struct{ Kind string }
+				}
+			}
 			if err := json.Unmarshal([]byte(payload), &e); err != nil {
 				t.Fatal(err)
 			}
@@ -300,10 +315,20 @@ func TestMosquittoSub(t *testing.T) {
 				t.Error("an event is retained")
 			}
 			kinds[e.Type]++
+			if e.After.Ext.Kind == "zone_enter" && slices.Contains(e.After.Zones, "hall") {
+				kinds["zone_enter"]++
+			}
 		}
 	}
-	if seen["available"] == 0 || seen["state"] == 0 || kinds["new"] < 3 || kinds["end"] == 0 {
-		t.Errorf("seen %v, events %v: want availability, state, new and end", seen, kinds)
+	if seen["available"] == 0 || seen["state"] == 0 || kinds["new"] < 3 || kinds["end"] == 0 || seen["hall"] == 0 || kinds["zone_enter"] == 0 {
+		t.Errorf("seen %v, events %v: want availability, state, somebody in the hall, new, zone_enter and end", seen, kinds)
+	}
+	var hall pipeline.ZoneCount
+	var entered struct{ Events []pipeline.Event }
+	s.get(t, "/api/v1/cameras/demo/zones/hall", &hall)
+	s.get(t, "/api/v1/events?zone=hall&kind=zone_enter", &entered)
+	if hall.Appeared == 0 || len(entered.Events) == 0 || entered.Events[0].Zone != "hall" {
+		t.Errorf("hall: %+v, events %+v", hall, entered)
 	}
 	// A followed person gets a picture, and analysis can be switched off and on.
 	say := func(topic, payload string) {

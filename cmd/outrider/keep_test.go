@@ -76,6 +76,9 @@ func TestPromptsSurviveARestart(t *testing.T) {
 		t.Fatalf("PATCH: %d %s", code, body)
 	}
 	s.delete(t, "/api/v1/cameras/demo/prompts/gone")
+	if code, _, body := s.send(t, http.MethodPut, "/api/v1/cameras/demo/lines/door", `{"from": [0.1, 0.5], "to": [0.9, 0.5]}`); code != http.StatusCreated {
+		t.Fatalf("PUT line: %d %s", code, body)
+	}
 	time.Sleep(2 * time.Second) // for a few embeddings
 	if code := s.stop(); code != exitDone {
 		t.Fatalf("exit %d\n%s", code, s.log.String())
@@ -87,6 +90,9 @@ func TestPromptsSurviveARestart(t *testing.T) {
 	}
 	if st, code := s.prompt(t, "words"); code != http.StatusOK || len(st.Text) != 2 || st.Text[1] != "not: dog" || st.Created.IsZero() {
 		t.Errorf("the changed prompt: %d %+v", code, st)
+	}
+	if code := s.get(t, "/api/v1/cameras/demo/lines/door", nil); code != http.StatusOK {
+		t.Errorf("the line: %d", code)
 	}
 	if _, code := s.prompt(t, "gone"); code != http.StatusNotFound {
 		t.Errorf("the deleted prompt: %d", code)

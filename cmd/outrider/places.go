@@ -283,14 +283,6 @@ func (p *places) save() error {
 	return p.keep.Keep(p.key(), value)
 }
 
-// forget drops what is kept, with the camera.
-func (p *places) forget() error {
-	if p.keep == nil {
-		return nil
-	}
-	return p.keep.Keep(p.key(), nil)
-}
-
 // saveEvery is the time between two savings of counts that change.
 const saveEvery = 10 * time.Second
 
@@ -303,7 +295,8 @@ func (p *places) changed(c *pipeline.Counts) {
 	}
 }
 
-// placesBook holds the places of all cameras. As a sink it keeps their counts, while they
+// placesBook holds the places of all cameras, also of those that are gone from the
+// configuration and may come back. As a sink it keeps their counts, while they
 // change and at the end; so it is closed before the store.
 type placesBook struct {
 	keep    valueStore
@@ -347,18 +340,6 @@ func (b *placesBook) adopt(camera string, c config.Camera) error {
 		return p.adopt(c)
 	}
 	return nil
-}
-
-// forget drops the places of a camera that is no more.
-func (b *placesBook) forget(camera string) error {
-	p := b.of(camera)
-	if p == nil {
-		return nil
-	}
-	b.mu.Lock()
-	delete(b.places, camera)
-	b.mu.Unlock()
-	return p.forget()
 }
 
 // Publish keeps counts that have changed.
