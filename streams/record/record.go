@@ -422,8 +422,13 @@ func (c *camera) result(r *pipeline.Result) {
 			c.hit(now, Plain)
 		case pipeline.Alert:
 			c.hit(now, Alert)
-			if p := c.tracks[e.Track.ID]; p != nil {
-				p.class = Alert
+			p := c.tracks[e.Track.ID]
+			if p == nil && e.Track.State != pipeline.Ended && len(c.tracks) < maxPortraits { // who crossed a line wants a picture too
+				p = &portrait{first: e.Track.FirstSeen, anchor: e.Track.Box.Center()}
+				c.tracks[e.Track.ID] = p
+			}
+			if p != nil {
+				p.class, p.lastHit = Alert, now
 			}
 		}
 	}

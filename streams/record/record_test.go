@@ -188,7 +188,7 @@ func onlyFile(t *testing.T, dir, suffix string) string {
 func TestNothingOfInterest(t *testing.T) {
 	r := open(t, t.TempDir(), nil)
 	s := &stage{t: t, recorder: r, camera: "yard"}
-	at := s.play(day, 2*time.Second, 30, "", pipeline.EventStarted) // a track of no prompt
+	at := s.play(day, 2*time.Second, 30, "", pipeline.EventStarted, pipeline.EventStationary, pipeline.EventMoving) // a track of no prompt
 	r.Close()
 	if c := r.Clips("yard", day, at); len(c) != 0 {
 		t.Errorf("clips %+v", c)
@@ -198,6 +198,28 @@ func TestNothingOfInterest(t *testing.T) {
 	}
 	if n, _ := r.Usage(); n != 0 {
 		t.Errorf("%d bytes used", n)
+	}
+}
+
+// Whoever crosses a line is recorded, whether a prompt follows it or not.
+func TestLineCrossed(t *testing.T) {
+	dir := t.TempDir()
+	r := open(t, dir, nil)
+	s := &stage{t: t, recorder: r, camera: "yard"}
+	at := s.play(day, time.Second, 30, "", pipeline.EventStarted)
+	at = s.play(at, 2*time.Second, 40, "", pipeline.EventLineCrossed)
+	s.play(at, 40*time.Millisecond, -1, "", pipeline.EventEnded)
+	r.Close()
+	if c := r.Clips("yard", day, at); len(c) != 1 || c[0].Class != Alert {
+		t.Errorf("clips %+v", c)
+	}
+	f, err := open(t, dir, nil).Snapshot("yard", day, 7, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.Close()
+	if n := s.pool.Outstanding(); n != 0 {
+		t.Errorf("%d frames were not given back", n)
 	}
 }
 
