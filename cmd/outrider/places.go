@@ -273,6 +273,7 @@ func (p *places) save() error {
 	}
 	p.saved, p.at = p.counter.Counts(), time.Now()
 	p.doc.Counts = p.saved
+	p.pinSizes()
 	var value []byte // none: there is nothing to keep
 	if len(p.doc.Zones)+len(p.doc.Lines)+len(p.saved.Zones)+len(p.saved.Lines) > 0 {
 		var err error
@@ -281,6 +282,27 @@ func (p *places) save() error {
 		}
 	}
 	return p.keep.Keep(p.key(), value)
+}
+
+// pinSizes gives what the API made without a size the size of the stream, once that is known:
+// the stream may be another one after a restart. Call it with mu held.
+func (p *places) pinSizes() {
+	for i := range p.saved.Zones {
+		z := &p.saved.Zones[i].Zone
+		if e := p.doc.Zones[z.ID]; e.Spec != nil && e.Spec.Size != z.Size {
+			spec := *e.Spec
+			spec.Size = z.Size
+			p.doc.Zones[z.ID] = zoneEdit{e.Base, &spec}
+		}
+	}
+	for i := range p.saved.Lines {
+		l := &p.saved.Lines[i].Line
+		if e := p.doc.Lines[l.ID]; e.Spec != nil && e.Spec.Size != l.Size {
+			spec := *e.Spec
+			spec.Size = l.Size
+			p.doc.Lines[l.ID] = lineEdit{e.Base, &spec}
+		}
+	}
 }
 
 // saveEvery is the time between two savings of counts that change.

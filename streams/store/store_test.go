@@ -105,7 +105,14 @@ func TestEvents(t *testing.T) {
 	s := start(t, &store.Store{})
 	for i := range 30 {
 		cam, label := []string{"yard", "gate"}[i%2], []string{"person", "car", ""}[i%3]
-		publish(s, result(cam, float64(i), pipeline.EventUpdated, uint64(i%5+1), label))
+		r := result(cam, float64(i), pipeline.EventUpdated, uint64(i%5+1), label)
+		switch i % 10 {
+		case 3:
+			r.Events[0].Zone = "drive"
+		case 4:
+			r.Events[0].Line = "drive"
+		}
+		publish(s, r)
 	}
 	publish(s, result("yard", 29, pipeline.EventUpdated, 5, "twice")) // the time of another, an id of its own
 	publish(s, result("yard", 29, pipeline.EventUpdated, 5, "twice")) // an id that is there already
@@ -118,6 +125,9 @@ func TestEvents(t *testing.T) {
 		{"camera", store.Filter{Camera: "gate"}, 15},
 		{"label", store.Filter{Label: "car"}, 10},
 		{"kind", store.Filter{Kinds: []pipeline.EventKind{pipeline.EventStarted}}, 0},
+		{"zone", store.Filter{Zone: "drive"}, 3},
+		{"line", store.Filter{Line: "drive"}, 3},
+		{"zone of a camera", store.Filter{Zone: "drive", Camera: "yard"}, 0},
 		{"both", store.Filter{Camera: "gate", Label: "person"}, 5},
 		{"from", store.Filter{From: epoch.Add(20 * time.Second)}, 11},
 		{"to", store.Filter{To: epoch.Add(20 * time.Second)}, 20},

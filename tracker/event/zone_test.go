@@ -2,6 +2,7 @@ package event_test
 
 import (
 	"errors"
+	"fmt"
 	"math"
 	"math/rand/v2"
 	"reflect"
@@ -352,6 +353,14 @@ func TestClockStandsStillAndJumps(t *testing.T) {
 }
 
 func TestReload(t *testing.T) {
+	for _, size := range [][2]int{{640, 480}, {}} { // {}: pixels of the stream
+		t.Run(fmt.Sprint(size), func(t *testing.T) {
+			testReload(t, func() pipeline.Zone { z := hall(); z.Size = size; return z }, func() pipeline.Line { l := door(); l.Size = size; return l })
+		})
+	}
+}
+
+func testReload(t *testing.T, hall func() pipeline.Zone, door func() pipeline.Line) {
 	c := withZone(t, hall())
 	if err := c.SetLine(door()); err != nil {
 		t.Fatal(err)
@@ -389,6 +398,9 @@ func TestReload(t *testing.T) {
 		t.Fatal(err)
 	}
 	check("another zone came and went", [2]uint64{1, 0}, 1, 1)
+	told := c.Counts() // with the size that was found out
+	set(told.Zones[0].Zone, told.Lines[0].Line)
+	check("what was told, put back", [2]uint64{1, 0}, 1, 1)
 	z.Polygon = points(200, 210, 400, 200, 400, 400, 200, 400)
 	l.To.X++
 	set(z, l)
