@@ -190,16 +190,16 @@ func TestPlaceFlags(t *testing.T) {
 		t.Errorf("%v, %q", err, shape(p))
 	}
 	for want, f := range map[string]placeFlags{
-		"choose one with --camera":      {file: file},
-		"the cameras of":                {file: file, camera: "roof"},
-		"give the configuration":        {camera: "yard"},
-		"want hall=x1,y1":               {zones: []string{"hall"}},
-		"5 numbers, want pairs":         {zones: []string{"hall=1,2,3,4,5"}},
-		`"z" is not a number`:           {zones: []string{"hall=1,2,3,4,5,z"}},
-		"meets side 3":                  {zones: []string{"hall=0,0,9,9,9,0,0,9"}},
-		"3 points, want 2":              {lines: []string{"door=1,2,3,4,5,6"}},
-		"a line needs two different":    {lines: []string{"door=7,7,7,7"}},
-		"want letters, digits, _ and -": {lines: []string{"front door=1,1,7,7"}},
+		"choose one with --config-camera": {file: file},
+		"the cameras of":                  {file: file, camera: "roof"},
+		"give the configuration":          {camera: "yard"},
+		"want hall=x1,y1":                 {zones: []string{"hall"}},
+		"5 numbers, want pairs":           {zones: []string{"hall=1,2,3,4,5"}},
+		`"z" is not a number`:             {zones: []string{"hall=1,2,3,4,5,z"}},
+		"meets side 3":                    {zones: []string{"hall=0,0,9,9,9,0,0,9"}},
+		"3 points, want 2":                {lines: []string{"door=1,2,3,4,5,6"}},
+		"a line needs two different":      {lines: []string{"door=7,7,7,7"}},
+		"want letters, digits, _ and -":   {lines: []string{"front door=1,1,7,7"}},
 	} {
 		_, err := f.read()
 		var usage *usageError
