@@ -26,8 +26,8 @@ type toldReview struct {
 func TestReviews(t *testing.T) {
 	b := startBroker(t, &mqtt.Broker{})
 	d := newDirectory("yard")
+	w := watch(t, b.ListenAddr(), "#") // before anything is told: who comes in between may miss it
 	p := startPublisher(t, &mqtt.Publisher{URL: b.URL(), Directory: d, HomeAssistant: true})
-	w := watch(t, b.ListenAddr(), "#")
 	eventually(t, "NONE", func() bool { return w.last("outrider/yard/review_status") == "NONE" })
 	person, car := track(1, "person", 10, 10), track(2, "car", 200, 100)
 	person.PromptID = "people"
@@ -107,8 +107,8 @@ func (s *switches) Switch(camera, name string, on bool) error {
 func TestSwitches(t *testing.T) {
 	b := startBroker(t, &mqtt.Broker{})
 	s := &switches{on: map[string]bool{"yard/detect": true}}
-	p := startPublisher(t, &mqtt.Publisher{URL: b.URL(), Directory: newDirectory("yard"), Switches: s, HomeAssistant: true})
 	w := watch(t, b.ListenAddr(), "#")
+	p := startPublisher(t, &mqtt.Publisher{URL: b.URL(), Directory: newDirectory("yard"), Switches: s, HomeAssistant: true})
 	const state = "outrider/yard/detect/state"
 	eventually(t, "the states", func() bool { return w.last(state) == "ON" && w.last("outrider/yard/snapshots/state") == "OFF" })
 	w.send(t, "outrider/yard/detect/set", []byte("OFF"))
@@ -149,9 +149,8 @@ func TestSwitches(t *testing.T) {
 func TestPictures(t *testing.T) {
 	b := startBroker(t, &mqtt.Broker{})
 	d := newDirectory("yard")
-	p := startPublisher(t, &mqtt.Publisher{URL: b.URL(), Directory: d})
 	w := watch(t, b.ListenAddr(), "#")
-	eventually(t, "connected", p.Connected)
+	p := startPublisher(t, &mqtt.Publisher{URL: b.URL(), Directory: d})
 	eventually(t, "a camera", func() bool { return w.last("outrider/yard/all") == "0" })
 	p.Picture("yard", "Big dog", []byte("one"))
 	p.Picture("yard", "", []byte("two"))
