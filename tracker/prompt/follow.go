@@ -51,6 +51,22 @@ func (s *Set) resolve(ctx context.Context, r *pipeline.Result, e *entry) error {
 		}
 	}
 	drawn := e.target.mask != nil && k == s.history.n-1
+	if a.joined != nil {
+		if k != s.history.n-1 { // what was joined on an earlier frame has moved: join it on this one
+			a = e.target.find(s.history.at(s.history.n - 1).segs)
+		}
+		if a.joined != nil {
+			if id := s.Tracks.Outline(r, 0, a.joined); id != 0 {
+				e.status.Score, e.status.Why = a.score, a.why+late
+				s.take(r, e, id)
+				return nil
+			}
+			a.why = "nothing there: what the segments make together is too small to follow"
+		}
+		if a.index >= 0 {
+			k = s.history.n - 1
+		}
+	}
 	if a.index < 0 {
 		e.status.Why = a.why + late
 		if drawn {
@@ -61,7 +77,7 @@ func (s *Set) resolve(ctx context.Context, r *pipeline.Result, e *entry) error {
 		}
 		return nil
 	}
-	seg := m.segs[a.index]
+	seg := s.history.at(k).segs[a.index]
 	index, id := s.history.carry(k, a.index, func(id uint64) bool { return trackOf(r, id) != nil })
 	if index >= 0 {
 		id = s.Tracks.Start(r, index)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"image"
 	"math"
+	"strings"
 	"testing"
 	"time"
 
@@ -218,6 +219,54 @@ func TestGeometricPrompts(t *testing.T) {
 				t.Errorf("no track %d of prompt %s in the result", st.TrackID, st.ID)
 			}
 		})
+	}
+}
+
+// TestJoinedPrompt points at two segments that are one thing, and at a thing with a hole that is
+// none of it: where no single segment fits, they are joined and cut, and followed together.
+func TestJoinedPrompt(t *testing.T) {
+	left := func(k int) object { return object{40 + float64(4*k), 80, 40, 60} }
+	right := func(k int) object { return object{80 + float64(4*k), 80, 40, 60} }
+	far := object{260, 20, 40, 40}
+	s := newStream(t)
+	scene := func(k int) []object { return []object{left(k), right(k), far} }
+	s.frames(10, func(int) []object { return scene(0) })
+	st, _, err := s.create(pipeline.Prompt{ID: "both", Points: []pipeline.Point{{X: 50, Y: 100}, {X: 110, Y: 100}}}, func(int) []object { return scene(0) })
+	if err != nil || st.State != pipeline.PromptTracking || st.AnswerBox == nil || !strings.Contains(st.Why, "2 segments joined") {
+		t.Fatalf("%+v, %v", st, err)
+	}
+	if want := (pipeline.Box{X1: 40, Y1: 80, X2: 120, Y2: 140}); st.AnswerBox.IoU(want) < 0.9 {
+		t.Errorf("answer %v, want %v", *st.AnswerBox, want)
+	}
+	for k := range 10 {
+		s.frame(scene(k)...)
+	}
+	if st = s.get("both"); st.State != pipeline.PromptTracking || st.AnswerBox.IoU(pipeline.Box{X1: 76, Y1: 80, X2: 156, Y2: 140}) < 0.7 {
+		t.Errorf("later: %+v at %v", st.State, st.AnswerBox)
+	}
+
+	// A thing around another, clicked with the other excluded.
+	whole, hole := object{40, 80, 120, 100}, object{80, 100, 40, 60}
+	s = newStream(t)
+	s.frames(10, still(whole, hole))
+	st, _, err = s.create(pipeline.Prompt{ID: "ring", Points: []pipeline.Point{{X: 50, Y: 90}, {X: 100, Y: 130}}, Labels: []int{1, 0}}, still(whole, hole))
+	if err != nil || st.State != pipeline.PromptTracking || !strings.Contains(st.Why, "1 cut out") {
+		t.Fatalf("%+v, %v", st, err)
+	}
+	for i := range s.last.Tracks {
+		if tr := &s.last.Tracks[i]; tr.ID == st.TrackID && (tr.Mask == nil || tr.Mask.At(100, 130) || !tr.Mask.At(50, 90)) {
+			t.Errorf("the mask holds the excluded point, or not the other")
+		}
+	}
+	// Nothing tells these apart.
+	st, _, err = s.create(pipeline.Prompt{ID: "none", Points: []pipeline.Point{{X: 90, Y: 110}, {X: 100, Y: 130}}, Labels: []int{1, 0}}, still(whole, hole))
+	if err != nil || st.State != pipeline.PromptSearching {
+		t.Errorf("%+v, %v", st, err)
+	}
+	// A point where no segment is.
+	st, _, err = s.create(pipeline.Prompt{ID: "gap", Points: []pipeline.Point{{X: 50, Y: 90}, {X: 300, Y: 230}}}, still(whole, hole))
+	if err != nil || st.State != pipeline.PromptSearching || !strings.Contains(st.Why, "no segment holds all the points") {
+		t.Errorf("%+v, %v", st, err)
 	}
 }
 

@@ -49,8 +49,9 @@ func newTarget(p *pipeline.Prompt) (target, error) {
 
 // answer is what a target finds among the segments of a frame.
 type answer struct {
-	index        int   // -1 for nothing
-	levels       []int // a point's: what it can mean, fine to coarse
+	index        int        // -1 for nothing
+	levels       []int      // a point's: what it can mean, fine to coarse
+	joined       *mask.Mask // without an index: what several segments make, nil for nothing
 	score        float64
 	why          string
 	alternatives []pipeline.Alternative
@@ -110,6 +111,9 @@ func (t *target) findPoint(segs []segment) answer {
 		return a - b
 	})
 	if len(fit) == 0 {
+		if a := t.join(segs); a.joined != nil {
+			return a
+		}
 		why := "nothing there: no segment holds the point"
 		switch {
 		case excluded > 0:
@@ -137,6 +141,66 @@ func (t *target) findPoint(segs []segment) answer {
 		if i != a.index && len(a.alternatives) < maxAlternatives {
 			a.alternatives = append(a.alternatives, pipeline.Alternative{Box: segs[i].box, Score: segs[i].score, Level: levelOf(segs, levels, i)})
 		}
+	}
+	return a
+}
+
+// join makes the object where no single segment fits: it joins the smallest segments under the
+// points on it and cuts out those under the points off it. Without a segment for each, or one
+// that tells them apart, it is nothing.
+func (t *target) join(segs []segment) answer {
+	none := answer{index: -1}
+	smallest := func(p pipeline.Point, without []pipeline.Point) int {
+		best := -1
+		for i := range segs {
+			s := &segs[i]
+			if s.mask != nil && s.at(p) && !slices.ContainsFunc(without, s.at) && (best < 0 || s.cells < segs[best].cells) {
+				best = i
+			}
+		}
+		return best
+	}
+	var parts []int
+	a := answer{index: -1, score: 1}
+	for _, p := range t.on {
+		i := smallest(p, t.off)
+		if i < 0 {
+			i = smallest(p, nil)
+		}
+		if i < 0 {
+			return none
+		}
+		if !slices.Contains(parts, i) {
+			parts = append(parts, i)
+			a.score = min(a.score, segs[i].score)
+		}
+	}
+	masks := make([]*mask.Mask, len(parts))
+	for n, i := range parts {
+		masks[n] = segs[i].mask
+	}
+	a.joined = mask.Union(masks...)
+	cut := 0
+	for _, p := range t.off {
+		if !a.joined.At(p.X, p.Y) {
+			continue
+		}
+		i := smallest(p, t.on)
+		if i < 0 {
+			return none
+		}
+		a.joined.AndNot(segs[i].mask)
+		cut++
+	}
+	a.why = "no single segment fits: "
+	if len(parts) > 1 {
+		a.why += fmt.Sprintf("%d segments joined", len(parts))
+	}
+	if cut > 0 {
+		if len(parts) > 1 {
+			a.why += ", "
+		}
+		a.why += fmt.Sprintf("%d cut out", cut)
 	}
 	return a
 }
