@@ -269,7 +269,6 @@ func (c *commander) take(topic string, payload []byte, retained bool) {
 	if !ok {
 		return
 	}
-	c.taken.Add(1)
 	if cmd.op == opSwitch && (err != nil || c.switches == nil) {
 		if err == nil {
 			err = errors.New("there are no switches")
@@ -279,6 +278,7 @@ func (c *commander) take(topic string, payload []byte, retained bool) {
 		return
 	}
 	if err != nil {
+		c.taken.Add(1)
 		c.reply(cmd, commandAnswer{Error: describeError(err)})
 		return
 	}
@@ -287,6 +287,7 @@ func (c *commander) take(topic string, payload []byte, retained bool) {
 			refuse("there is no such camera")
 			return
 		}
+		c.taken.Add(1)
 		c.reply(cmd, commandAnswer{Error: describeError(&pipeline.UnknownCameraError{Name: cmd.camera, Known: c.directory.Cameras()})})
 		return
 	}
@@ -297,7 +298,9 @@ func (c *commander) take(topic string, payload []byte, retained bool) {
 			return
 		}
 		c.reply(cmd, commandAnswer{Error: &commandError{Type: "busy", Detail: fmt.Sprintf("%d commands wait for this camera already", commandQueue)}})
+		return
 	}
+	c.taken.Add(1)
 }
 
 // enqueue hands a command to its camera's worker, started when new.

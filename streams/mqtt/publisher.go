@@ -225,7 +225,7 @@ type Counters struct {
 	Dropped  uint64 `json:"dropped"`  // events that were given up because the outbox was full
 	Missed   uint64 `json:"missed"`   // messages for the moment that found no connection
 	Commands uint64 `json:"commands"` // taken
-	Refused  uint64 `json:"refused"`  // commands over the size or rate limit
+	Refused  uint64 `json:"refused"`  // commands over a limit, and switches that cannot be turned
 }
 
 // Counters returns the totals.
