@@ -292,7 +292,7 @@ func TestBrowserKeyboard(t *testing.T) {
 	p := webtest.Open(t, s.url+"/", webtest.Options{})
 	p.WaitLive("webrtc")
 	p.WaitTrack(2)
-	s.squares["yard"].frozen.Store(true)
+	s.squares["yard"].still.Store(true)
 	k := p.WaitTrack(2)
 	p.Eval(`document.querySelector('or-tile').stage.focus()`)
 	x, y := k.Center()
@@ -332,7 +332,7 @@ func TestBrowserLevels(t *testing.T) {
 	p := webtest.Open(t, s.url+"/cam/yard", webtest.Options{Width: 1280, Height: 500})
 	p.WaitLive("webrtc")
 	p.WaitTrack(3)
-	s.squares["yard"].frozen.Store(true)
+	s.squares["yard"].still.Store(true)
 	k := p.WaitTrack(3)
 	x, y := k.Center()
 	level := func(want string) {

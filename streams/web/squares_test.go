@@ -17,7 +17,8 @@ import (
 // stands behind a camera in the program, known exactly: the source, a segmenter that knows
 // where the squares are, and a stage that tracks them and answers prompts.
 type squares struct {
-	frozen atomic.Bool
+	frozen atomic.Bool // no frame comes
+	still  atomic.Bool // frames come, and nothing in them moves
 }
 
 const (
@@ -58,7 +59,7 @@ func (s *squares) Run(ctx context.Context, emit func(*pipeline.Frame)) error {
 	var pool pipeline.FramePool
 	tick := time.NewTicker(time.Second / squaresRate)
 	defer tick.Stop()
-	for n := 0; ; n++ {
+	for n := 0; ; {
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
@@ -70,6 +71,9 @@ func (s *squares) Run(ctx context.Context, emit func(*pipeline.Frame)) error {
 			f.Captured, f.MediaTime, f.Epoch = now, time.Duration(n)*time.Second/squaresRate, 1
 			s.draw(f)
 			emit(f)
+			if !s.still.Load() {
+				n++
+			}
 		}
 	}
 }
