@@ -12,18 +12,7 @@ import (
 
 func readOpenCV(root node) (c Calibration, err error) {
 	in := &c.Intrinsics
-	if in.Width, in.Height, err = root.size("image_width", "image_height"); err != nil {
-		return c, err
-	}
-	m, err := root.need("camera_matrix")
-	if err != nil {
-		return c, err
-	}
-	k, err := m.matrix(3, 3)
-	if err != nil {
-		return c, err
-	}
-	if err := m.focal(&c, k); err != nil {
+	if err := root.pinhole(&c); err != nil {
 		return c, err
 	}
 	fisheye := false
@@ -69,6 +58,23 @@ func readOpenCV(root node) (c Calibration, err error) {
 		}
 	}
 	return c, nil
+}
+
+// pinhole reads what OpenCV's and ROS's files share: the picture's size and the camera matrix.
+func (n node) pinhole(c *Calibration) (err error) {
+	in := &c.Intrinsics
+	if in.Width, in.Height, err = n.size("image_width", "image_height"); err != nil {
+		return err
+	}
+	m, err := n.need("camera_matrix")
+	if err != nil {
+		return err
+	}
+	k, err := m.matrix(3, 3)
+	if err != nil {
+		return err
+	}
+	return m.focal(c, k)
 }
 
 func writeOpenCV(b *bytes.Buffer, c Calibration) error {
@@ -122,18 +128,7 @@ func readROS(root node) (c Calibration, err error) {
 			return c, err
 		}
 	}
-	if in.Width, in.Height, err = root.size("image_width", "image_height"); err != nil {
-		return c, err
-	}
-	m, err := root.need("camera_matrix")
-	if err != nil {
-		return c, err
-	}
-	k, err := m.matrix(3, 3)
-	if err != nil {
-		return c, err
-	}
-	if err := m.focal(&c, k); err != nil {
+	if err := root.pinhole(&c); err != nil {
 		return c, err
 	}
 	model, err := root.need("distortion_model")

@@ -97,11 +97,7 @@ func (s *Server) createPrompt(w http.ResponseWriter, r *http.Request) error {
 		ID: q.ID, Camera: cam, Points: q.Points, Labels: q.Labels, Box: q.Box, Text: q.Text,
 		Zone: q.Zone, Mask: q.Mask, Level: q.Level, TopK: q.TopK, MinCos: q.MinCos, At: q.At,
 	}
-	status, err := s.Directory.Status(cam)
-	if err != nil {
-		return err
-	}
-	if err := p.Validate(status.Width, status.Height); err != nil {
+	if err := s.fits(cam, &p); err != nil {
 		return err
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), promptWait)
@@ -113,6 +109,15 @@ func (s *Server) createPrompt(w http.ResponseWriter, r *http.Request) error {
 	s.hub.send("prompt", "", promptChange{cam, st.ID, "created"})
 	w.Header().Set("Location", api+"/cameras/"+url.PathEscape(cam)+"/prompts/"+url.PathEscape(st.ID))
 	return writeJSON(w, http.StatusCreated, st)
+}
+
+// fits refuses a prompt that cannot be one of the camera's pictures.
+func (s *Server) fits(cam string, p *pipeline.Prompt) error {
+	status, err := s.Directory.Status(cam)
+	if err != nil {
+		return err
+	}
+	return p.Validate(status.Width, status.Height)
 }
 
 // promptPatch changes a prompt: missing members stay as they are, and a new place (points,
@@ -201,11 +206,7 @@ func (s *Server) patchPrompt(w http.ResponseWriter, r *http.Request) error {
 		return writeJSON(w, http.StatusOK, st)
 	}
 	p := q.apply(old.Prompt, s.within(cam, old.TrackID))
-	status, err := s.Directory.Status(cam)
-	if err != nil {
-		return err
-	}
-	if err := p.Validate(status.Width, status.Height); err != nil {
+	if err := s.fits(cam, &p); err != nil {
 		return err
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), promptWait)
